@@ -1,0 +1,75 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
+using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Problems;
+
+namespace OrleansEvents.Api;
+
+/// <summary>Puts the application together from nothing: only what is used is registered, so that it starts at once.</summary>
+internal static class ApiBuilder
+{
+    public static WebApplication Build(Settings settings, StartGate gate, Action<IServiceCollection>? configure)
+    {
+        var options = settings.Options;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName = typeof(ApiBuilder).Assembly.GetName().Name,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.Configuration.AddInMemoryCollection(settings.Flat);
+        ConfigureLogging(builder, gate);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => ConfigureKestrel(kestrel, options));
+        builder.WebHost.UseUrls(options.Urls.Split(';'));
+        builder.Services.AddRouting();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Drain + TimeSpan.FromSeconds(5));
+        options.AddTo(builder.Services);
+        ApiParts.ConfigureServices(builder.Services, options);
+        configure?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        app.UseMiddleware<FaultBoundary>();
+        app.UseMiddleware<CrossOrigin>();
+        app.UseMiddleware<MethodRules>();
+        app.UseRouting();
+        app.UseMiddleware<RestoreHead>();
+        ApiParts.MapEndpoints(app);
+        return app;
+    }
+
+    private static void ConfigureKestrel(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.AllowSynchronousIO = false;
+        kestrel.Limits.MaxConcurrentConnections = options.Limits.Connections;
+        kestrel.Limits.MaxRequestBodySize = options.Limits.RequestBytes;
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.Limits.HeaderBytes;
+        kestrel.Limits.MaxRequestLineSize = options.Limits.HeaderBytes / 2;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = options.Limits.HeaderBytes / 2;
+        kestrel.ConfigureEndpointDefaults(listen =>
+        {
+            if (Http2Cleartext.IsAvailable)
+                listen.Use(next => new Http2Cleartext(next, kestrel.Limits.KeepAliveTimeout).OnConnectionAsync);
+        });
+    }
+
+    // Log lines go to stderr: stdout is for the banner, and for whatever an operator pipes.
+    private static void ConfigureLogging(WebApplicationBuilder builder, StartGate gate)
+    {
+        gate.AddFilters(builder.Logging);
+        builder.Logging
+            .AddFilter(null, LogLevel.Warning)
+            .AddFilter("OrleansEvents", LogLevel.Information)
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            .AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.UseUtcTimestamp = true;
+                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            });
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+}

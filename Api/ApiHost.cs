@@ -1,0 +1,75 @@
+using System.Reflection;
+using OrleansEvents.Api.Options;
+
+namespace OrleansEvents.Api;
+
+/// <summary>The embedded server: reads its settings, builds the application, starts it and runs it to its end.</summary>
+internal static class ApiHost
+{
+    public static string Version { get; } = typeof(ApiHost).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    /// <summary>The whole program. Returns its exit code: 0 after a graceful stop, 2 for a refused start.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            var line = CommandLine.Parse(args);
+            if (line.WantsHelp || line.WantsVersion || line.WantsLimits)
+            {
+                await Console.Out.WriteLineAsync(
+                    line.WantsHelp ? CommandLine.Help : line.WantsVersion ? $"OrleansEvents {Version}" : LimitsPage.Make());
+                return 0;
+            }
+
+            await using var running = await StartAsync(args);
+            await Console.Out.WriteLineAsync(Banner.Text(running.Addresses, running.Options));
+            await running.App.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (StartRefusedException refused)
+        {
+            await Console.Error.WriteLineAsync($"OrleansEvents cannot start: {refused.Message.ReplaceLineEndings(" ")}");
+            return 2;
+        }
+    }
+
+    /// <summary>Starts a server. Tests pass <c>--urls http://127.0.0.1:0</c> and find its port in the result.</summary>
+    /// <param name="args">As on the command line.</param>
+    /// <param name="configure">Adds to or replaces what the server registers; called last.</param>
+    /// <param name="cancel">Gives up starting.</param>
+    public static async Task<RunningApi> StartAsync(
+        string[] args, Action<IServiceCollection>? configure = null, CancellationToken cancel = default)
+    {
+        var settings = Settings.Load(CommandLine.Parse(args).Settings, AppContext.BaseDirectory,
+            Directory.GetCurrentDirectory(), Environment.GetEnvironmentVariables());
+        var gate = new StartGate();
+        var app = ApiBuilder.Build(settings, gate, configure);
+        try
+        {
+            await app.StartAsync(cancel);
+            gate.Open();
+            return new RunningApi(app, settings.Options);
+        }
+        catch (Exception failure)
+        {
+            await Abandon(app);
+            if (Refusals.Of(failure, settings.Options) is { } refused)
+                throw refused;
+            throw;
+        }
+    }
+
+    // What had started before the failure (the store, say) is stopped in order, so that nothing stays locked.
+    private static async Task Abandon(WebApplication app)
+    {
+        try
+        {
+            await app.StopAsync();
+        }
+        finally
+        {
+            await app.DisposeAsync();
+        }
+    }
+}

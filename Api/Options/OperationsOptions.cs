@@ -1,0 +1,31 @@
+namespace OrleansEvents.Api.Options;
+
+/// <summary>Section <c>Operations</c>: the time limits of what a request asks for.</summary>
+internal sealed class OperationsOptions
+{
+    [Setting("time limit of an operation; past it the answer is TIMEOUT", Unit = "seconds", Min = 0.01, Max = 3600)]
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    [Setting("time limit of a simple operation, such as a look at a stream",
+        Unit = "seconds", Min = 0.01, Max = 3600)]
+    public TimeSpan SimpleTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    [Setting("longest that ordinary events wait behind a durable batch; then it is void (STORE_UNAVAILABLE)",
+        Unit = "seconds", Min = 0.01, Max = 60)]
+    public TimeSpan VoidAfter { get; init; } = TimeSpan.FromSeconds(1);
+}
+
+/// <summary>Section <c>Shutdown</c>: how a graceful stop goes.</summary>
+internal sealed class ShutdownOptions
+{
+    [Setting("time for publishers to finish and readers to be told before connections are cut",
+        Unit = "seconds", Min = 0, Max = 3600)]
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>Section <c>Cors</c>: which pages of other origins may use the API.</summary>
+internal sealed class CorsOptions
+{
+    [Setting("origins whose pages may read and publish; * is any, without credentials")]
+    public IReadOnlyList<string> Origins { get; init; } = [];
+}

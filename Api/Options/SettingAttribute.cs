@@ -1,0 +1,11 @@
+namespace OrleansEvents.Api.Options;
+
+/// <summary>Says what a setting means, in which unit, and within which bounds; docs/limits.md is made from it.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class SettingAttribute(string meaning) : Attribute
+{
+    public string Meaning => meaning;
+    public string Unit { get; init; } = "";
+    public double Min { get; init; }
+    public double Max { get; init; } = double.MaxValue;
+}

@@ -1,0 +1,29 @@
+namespace OrleansEvents.Api.Options;
+
+/// <summary>Section <c>Sse</c>: how open connections are kept and how they end.</summary>
+internal sealed class SseOptions
+{
+    [Setting("time between heartbeat frames when the reader asks for none itself",
+        Unit = "seconds", Min = 0.1, Max = 300)]
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(10);
+
+    [Setting("shortest heartbeat that a reader may ask for", Unit = "seconds", Min = 0.01, Max = 300)]
+    public TimeSpan HeartbeatMin { get; init; } = TimeSpan.FromSeconds(0.1);
+
+    [Setting("longest heartbeat that a reader may ask for", Unit = "seconds", Min = 0.1, Max = 3600)]
+    public TimeSpan HeartbeatMax { get; init; } = TimeSpan.FromSeconds(300);
+
+    [Setting("silence after which a comment keeps the connection open", Unit = "seconds", Min = 0.1, Max = 3600)]
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("a reader that takes nothing for so long is told (SLOW_CLIENT) and closed",
+        Unit = "seconds", Min = 0.1, Max = 3600)]
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("time that readers are told to wait before they come back; jittered per connection",
+        Unit = "seconds", Min = 0.01, Max = 300)]
+    public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(2);
+
+    [Setting("most sent to one connection before the next has its turn", Unit = "bytes", Min = 1024, Max = 16_777_216)]
+    public int MaxSendBytes { get; init; } = 65_536;
+}
