@@ -17,8 +17,8 @@ internal static class ApiHost
             var line = CommandLine.Parse(args);
             if (line.WantsHelp || line.WantsVersion || line.WantsLimits)
             {
-                await Console.Out.WriteLineAsync(
-                    line.WantsHelp ? CommandLine.Help : line.WantsVersion ? $"OrleansEvents {Version}" : LimitsPage.Make());
+                await Console.Out.WriteAsync(line.WantsHelp ? CommandLine.Help + "\n"
+                    : line.WantsVersion ? $"OrleansEvents {Version}\n" : LimitsPage.Make());
                 return 0;
             }
 

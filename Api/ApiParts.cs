@@ -1,4 +1,6 @@
+using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Page;
 
 namespace OrleansEvents.Api;
 
@@ -7,9 +9,12 @@ internal static class ApiParts
 {
     public static void ConfigureServices(IServiceCollection services, ServerOptions options)
     {
+        services.AddSingleton(ReadinessCheck.OfServer);
     }
 
     public static void MapEndpoints(WebApplication app)
     {
+        HealthEndpoints.Map(app);
+        PageEndpoints.Map(app);
     }
 }
