@@ -1,0 +1,18 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace OrleansEvents.Storage.Sqlite;
+
+/// <summary>CRC-32C: SQLite has no checksums, and a flipped bit in an event must not reach a reader.</summary>
+internal static class Crc
+{
+    public static uint Of(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => Add(Add(uint.MaxValue, a), b);
+
+    private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
+    {
+        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        foreach (var word in words) crc = BitOperations.Crc32C(crc, word);
+        foreach (var rest in bytes[(words.Length * sizeof(ulong))..]) crc = BitOperations.Crc32C(crc, rest);
+        return crc;
+    }
+}

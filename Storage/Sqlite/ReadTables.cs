@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Storage.Sqlite;
+
+/// <summary>What can be asked of the log, on a connection of its own that never waits for the writer.</summary>
+internal sealed class ReadTables(SqliteDatabase database)
+{
+    // Runs do not overlap, so only the last run that begins at or before a number can reach beyond it.
+    private const string After = """
+        stream = ?1 AND last > ?2 AND first >= coalesce(
+            (SELECT first FROM runs WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+        """;
+
+    private readonly SqliteStatement _after = database.Prepare(
+        $"SELECT crc, slots, frames FROM runs WHERE {After} ORDER BY first");
+
+    private readonly SqliteStatement _newest = database.Prepare(
+        "SELECT crc, slots, frames FROM runs WHERE stream = ?1 ORDER BY first DESC");
+
+    // A row of a single event tells its number without being read: the index has it.
+    private readonly SqliteStatement _critical = database.Prepare($"""
+        SELECT first, CASE WHEN count = 1 THEN NULL ELSE slots END FROM runs
+        WHERE {After} AND critical > 0 ORDER BY first
+        """);
+
+    private readonly SqliteStatement _list = database.Prepare("""
+        SELECT name, completed, created FROM streams
+        WHERE name >= ?1 AND name < ?2 AND name > ?3 AND deleted IS NULL ORDER BY name LIMIT ?4
+        """);
+
+    private readonly SqliteStatement _isDeleted = database.Prepare(
+        "SELECT deleted IS NOT NULL FROM streams WHERE name = ?1");
+
+    public EventRun Read(long id, long after, int maxEvents, int maxBytes)
+    {
+        var run = new EventRun();
+        Walk(_after.Bind(1, id).Bind(2, after), rows =>
+        {
+            var frames = rows.Blob(2);
+            var slots = RunBlobs.Checked(rows.Long(0), rows.Blob(1), frames);
+            return StoredRuns.TakeAfter(run, frames, slots, after, maxEvents, maxBytes);
+        });
+        return run;
+    }
+
+    public EventRun ReadNewest(long id, int maxEvents, int maxBytes)
+    {
+        var newestFirst = new List<EventRun>();
+        Walk(_newest.Bind(1, id), rows =>
+        {
+            var frames = rows.Blob(2);
+            var slots = RunBlobs.Checked(rows.Long(0), rows.Blob(1), frames);
+            var from = StoredRuns.NewestFrom(slots, maxEvents, maxBytes);
+            var part = new EventRun();
+            StoredRuns.Take(part, frames, slots[from..]);
+            newestFirst.Add(part);
+            maxEvents -= part.Count;
+            maxBytes -= part.Frames.Length;
+            return from == 0 && maxEvents > 0;
+        });
+        var run = new EventRun();
+        foreach (var part in Enumerable.Reverse(newestFirst))
+        {
+            run.Append(part);
+            part.Dispose();
+        }
+        return run;
+    }
+
+    public long[] ReadCritical(long id, long after)
+    {
+        var critical = new List<long>();
+        Walk(_critical.Bind(1, id).Bind(2, after), rows =>
+        {
+            if (rows.IsNull(1)) critical.Add(rows.Long(0));
+            foreach (ref readonly var slot in MemoryMarshal.Cast<byte, EventSlot>(rows.Blob(1)))
+                if (slot.Critical && slot.Seq > after) critical.Add(slot.Seq);
+            return true;
+        });
+        return [.. critical];
+    }
+
+    public IReadOnlyList<StoredStream> List(string prefix, string? after, int limit)
+    {
+        const string behindAllNames = "\U0010FFFF";
+        var streams = new List<StoredStream>();
+        _list.Bind(1, prefix).Bind(2, prefix + behindAllNames).Bind(3, after ?? "").Bind(4, limit);
+        Walk(_list, rows =>
+        {
+            streams.Add(new StoredStream(rows.Text(0), rows.Long(1) != 0, rows.Long(2)));
+            return true;
+        });
+        return streams;
+    }
+
+    public bool IsDeleted(string stream)
+    {
+        var deleted = false;
+        Walk(_isDeleted.Bind(1, stream), row => deleted = row.Long(0) != 0);
+        return deleted;
+    }
+
+    private static void Walk(SqliteStatement rows, Func<SqliteStatement, bool> row)
+    {
+        try
+        {
+            while (rows.Step() && row(rows))
+            {
+            }
+        }
+        finally
+        {
+            rows.Reset();
+        }
+    }
+}

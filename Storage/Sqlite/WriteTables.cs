@@ -1,0 +1,135 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Storage.Sqlite;
+
+/// <summary>What each write of the port does inside the writer's transaction. A write that names a handle has been
+/// admitted before it comes here.</summary>
+internal sealed class WriteTables(SqliteDatabase database)
+{
+    private readonly StreamTable _streams = new(database);
+    private readonly RunTable _runs = new(database);
+    private readonly KeyTable _keys = new(database);
+    private readonly SavedTables _saved = new(database);
+    private readonly SqliteStatement _begin = database.Prepare("BEGIN IMMEDIATE");
+    private readonly SqliteStatement _commit = database.Prepare("COMMIT");
+    private readonly SqliteStatement _probe = database.Prepare("UPDATE probes SET count = count + 1 WHERE id = 1");
+
+    public void Begin() => _begin.Run();
+
+    public void Commit() => _commit.Run();
+
+    public bool Admits(LogHandle handle, bool closedToo) => _streams.Admits(handle, closedToo);
+
+    public OpenedStream? Open(string name, ulong epoch, bool create, long nowMs)
+    {
+        var row = _streams.Find(name);
+        if (row is { Deleted: null }) return OpenAgain(row, epoch, nowMs);
+        if (!create) return null;
+        // Another id than the tombstone's: whoever still reads by the old one must not see the new stream.
+        if (row is not null) _streams.Remove(row.Id);
+        var epochs = EpochHistory.Begin(epoch, (row?.Reserved ?? 0) + 1);
+        var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
+        var id = _streams.Insert(name, nowMs, reserved, epochs);
+        return new OpenedStream
+        {
+            Handle = new LogHandle(id, epoch),
+            Created = true,
+            CreatedMs = nowMs,
+            Settings = null,
+            Epochs = epochs,
+            ReservedThrough = reserved,
+            Completed = false,
+            DurableSince = null,
+            TrimmedThrough = 0,
+            Closed = null,
+            Extents = [],
+            Keys = [],
+            Subscribers = [],
+        };
+    }
+
+    /// <summary>Null when the stream was opened by another since.</summary>
+    public LogHandle? Reopen(LogHandle handle, ulong epoch, long confirmed, long next)
+    {
+        var row = _streams.Find(handle.Id);
+        if (row is null or { Deleted: not null }) return null;
+        if (row.Epochs[^1].Epoch != handle.Epoch && row.Epochs[^1].Epoch != epoch) return null;
+        _runs.DeleteBehind(row.Id, confirmed);
+        _keys.DeleteBehind(row.Id, confirmed);
+        _saved.DeleteRing(row.Id);
+        _streams.Open(row.Id, Math.Max(row.Reserved, next - 1), EpochHistory.Reopen(row.Epochs, epoch, next));
+        return handle with { Epoch = epoch };
+    }
+
+    /// <summary>False, and nothing written, when numbers do not rise.</summary>
+    public bool Append(long id, IReadOnlyList<EventRun> runs, IReadOnlyList<LogKey> keys)
+    {
+        if (!StoredRuns.Rise(runs, _streams.LastStored(id))) return false;
+        if (runs.Count == 1 && runs[0].Count > 0) _runs.Insert(id, runs[0]);
+        else StoredRuns.Write(runs, run => _runs.Insert(id, run));
+        _keys.Insert(id, keys);
+        return true;
+    }
+
+    public void Reserve(long id, long through) => _streams.Reserve(id, through);
+
+    public void Close(long id, GracefulClose close)
+    {
+        _saved.SaveRing(id, close.Ring);
+        _streams.Close(id, close);
+    }
+
+    public void SaveSettings(long id, string settings, long? durableSince) =>
+        _streams.SaveSettings(id, settings, durableSince);
+
+    public void Complete(long id) => _streams.Complete(id);
+
+    public void Delete(long id, long nowMs)
+    {
+        _runs.DeleteAll(id);
+        _keys.DeleteAll(id);
+        _saved.DeleteAll(id);
+        _streams.Bury(id, nowMs);
+    }
+
+    public void Trim(long id, long through, long nowMs)
+    {
+        _runs.DeleteThrough(id, through);
+        _keys.DeleteExpired(id, nowMs);
+        _streams.Trim(id, through);
+    }
+
+    public void SaveSubscriber(long id, string name, ReadOnlySpan<byte> state) =>
+        _saved.SaveSubscriber(id, name, state);
+
+    public void RemoveSubscriber(long id, string name) => _saved.RemoveSubscriber(id, name);
+
+    public void ForgetTombstones(long beforeMs) => _streams.ForgetTombstones(beforeMs);
+
+    public void Probe() => _probe.Run();
+
+    private OpenedStream OpenAgain(StreamRow row, ulong epoch, long nowMs)
+    {
+        var epochs = EpochHistory.Next(row.Epochs, epoch, row.CloseEnd, row.Reserved);
+        var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
+        var ring = row.CloseEnd is null ? null : _saved.TakeRing(row.Id);
+        _streams.Open(row.Id, reserved, epochs);
+        _keys.DeleteExpired(row.Id, nowMs);
+        return new OpenedStream
+        {
+            Handle = new LogHandle(row.Id, epoch),
+            Created = false,
+            CreatedMs = row.CreatedMs,
+            Settings = row.Settings,
+            Epochs = epochs,
+            ReservedThrough = reserved,
+            Completed = row.Completed,
+            DurableSince = row.DurableSince,
+            TrimmedThrough = row.Trimmed,
+            Closed = row.CloseEnd is { } end ? new GracefulClose(end, row.CloseFloor, ring ?? new EventRun()) : null,
+            Extents = _runs.Extents(row.Id),
+            Keys = _keys.Read(row.Id, nowMs),
+            Subscribers = _saved.ReadSubscribers(row.Id),
+        };
+    }
+}
