@@ -1,0 +1,142 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+
+namespace OrleansEvents.Streams;
+
+/// <summary>
+/// The events of a publish request, cut out of its bytes: types and data lie in the body that was parsed, which must
+/// stay as it is while they are in use. Disposing returns the list to its pool, not the body. Not thread-safe.
+/// </summary>
+public sealed class PublishBody : IDisposable
+{
+    /// <summary>How deep an event's data may be nested; deeper is INVALID_INPUT.</summary>
+    public const int MaxDataDepth = 64;
+
+    private NewEvent[] _events = ArrayPool<NewEvent>.Shared.Rent(64);
+    private int _count;
+
+    private PublishBody()
+    {
+    }
+
+    /// <summary>The events in the order of the request; at least one.</summary>
+    public ReadOnlyMemory<NewEvent> Events => _events.AsMemory(0, _count);
+
+    /// <summary>
+    /// Reads the whole body. Anything malformed is INVALID_INPUT with the member and the event's index; more events
+    /// or larger ones than allowed are EVENT_TOO_LARGE. Writes into the body: raw CR and LF in data become spaces,
+    /// and escapes in types are undone.
+    /// </summary>
+    public static bool TryParse(Memory<byte> body, PublishForm form, PublishLimits limits,
+        [NotNullWhen(true)] out PublishBody? parsed, out Refusal refusal)
+    {
+        var result = new PublishBody();
+        refusal = result.Parse(body, form, limits) ?? default;
+        parsed = refusal.Detail is null ? result : null;
+        if (parsed is null) result.Dispose();
+        return parsed is not null;
+    }
+
+    /// <summary>Gives event <em>i</em> the key <c>K/i</c> if it has none of its own. A refusal (INVALID_INPUT) if the
+    /// key is empty, holds NUL, or a key made of it passes 200 characters; then nothing has changed.</summary>
+    public Refusal? WithIdempotencyKey(string key)
+    {
+        var suffix = _count == 0 ? 0 : $"/{_count - 1}".Length;
+        if (key.Length == 0 || EventReader.KeyLength(key) + suffix > EventReader.MaxKeyLength || key.Contains('\0'))
+            return new Refusal(ErrorCode.InvalidInput, "Idempotency-Key must have 1 to "
+                + $"{EventReader.MaxKeyLength - suffix} characters for {_count} events, and no NUL.");
+        for (var i = 0; i < _count; i++)
+            if (_events[i].Key is null) _events[i] = _events[i] with { Key = $"{key}/{i}" };
+        return null;
+    }
+
+    /// <summary>Returns the list to its pool.</summary>
+    public void Dispose()
+    {
+        _events.AsSpan(0, _count).Clear();
+        ArrayPool<NewEvent>.Shared.Return(_events);
+        (_events, _count) = ([], 0);
+    }
+
+    private Refusal? Parse(Memory<byte> body, PublishForm form, PublishLimits limits)
+    {
+        body = body[JsonText.MarkLength(body.Span)..];
+        if (JsonText.Problem(body.Span) is { } problem) return Invalid(problem);
+        try
+        {
+            var refusal = form == PublishForm.Ndjson ? ParseLines(body, limits) : ParseJson(body, limits);
+            return refusal ?? (_count == 0 ? Invalid("The request holds no event.") : null);
+        }
+        catch (JsonException e)
+        {
+            return Invalid($"Event {_count}: malformed JSON. {e.Message}");
+        }
+    }
+
+    private Refusal? ParseJson(Memory<byte> body, PublishLimits limits)
+    {
+        // A body of nothing but white space is an empty one; the reader would call it malformed.
+        if (!body.Span.ContainsAnyExcept(" \t\r\n"u8)) return null;
+        var array = body.Span[body.Span.IndexOfAnyExcept(" \t\r\n"u8)] == '[';
+        var reader = Reader(body.Span, array ? 2 : 1);
+        reader.Read();
+        if (!array)
+        {
+            if (Add(ref reader, body, limits) is { } refusal) return refusal;
+        }
+        else
+        {
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                if (Add(ref reader, body, limits) is { } refusal) return refusal;
+        }
+        // Throws if anything follows.
+        reader.Read();
+        return null;
+    }
+
+    private Refusal? ParseLines(Memory<byte> body, PublishLimits limits)
+    {
+        while (!body.IsEmpty)
+        {
+            var end = body.Span.IndexOf((byte)'\n');
+            var line = end < 0 ? body : body[..end];
+            body = end < 0 ? default : body[(end + 1)..];
+            if (!line.Span.ContainsAnyExcept(" \t\r"u8)) continue;
+            var reader = Reader(line.Span, 1);
+            reader.Read();
+            if (Add(ref reader, line, limits) is { } refusal) return refusal;
+            reader.Read();
+        }
+        return null;
+    }
+
+    private Refusal? Add(ref Utf8JsonReader reader, Memory<byte> text, PublishLimits limits)
+    {
+        if (_count == limits.Events)
+            return new Refusal(ErrorCode.EventTooLarge, $"More than {limits.Events} events in one request.");
+        if (_count == _events.Length) Grow();
+        var start = reader.TokenStartIndex;
+        if (EventReader.Read(ref reader, text, out _events[_count]) is { } problem)
+            return Invalid($"Event {_count}: {problem}");
+        if (reader.BytesConsumed - start > limits.EventBytes)
+            return new Refusal(ErrorCode.EventTooLarge,
+                $"Event {_count} has {reader.BytesConsumed - start} bytes, more than {limits.EventBytes}.");
+        _count++;
+        return null;
+    }
+
+    private void Grow()
+    {
+        var larger = ArrayPool<NewEvent>.Shared.Rent(_count * 2);
+        _events.AsSpan(0, _count).CopyTo(larger);
+        _events.AsSpan(0, _count).Clear();
+        ArrayPool<NewEvent>.Shared.Return(_events);
+        _events = larger;
+    }
+
+    private static Utf8JsonReader Reader(ReadOnlySpan<byte> text, int around) =>
+        new(text, new JsonReaderOptions { MaxDepth = MaxDataDepth + around });
+
+    private static Refusal Invalid(string detail) => new(ErrorCode.InvalidInput, detail);
+}
