@@ -77,6 +77,13 @@ public sealed record StreamSettings
     public void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
+        WriteMembersTo(writer);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>Writes the members alone, into an object that the caller has begun.</summary>
+    public void WriteMembersTo(Utf8JsonWriter writer)
+    {
         writer.WriteNumber("buffer", Buffer);
         writer.WriteNumber("bufferBytes", BufferBytes);
         WriteSeconds(writer, "maxAge", MaxAge);
@@ -89,7 +96,6 @@ public sealed record StreamSettings
         WriteSeconds(writer, "dedupeWindow", DedupeWindow);
         WriteSeconds(writer, "idleAfter", IdleAfter);
         writer.WriteBoolean("validate", false);
-        writer.WriteEndObject();
     }
 
     /// <summary>The settings as the JSON text that is stored.</summary>

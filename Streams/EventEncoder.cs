@@ -1,0 +1,84 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace OrleansEvents.Streams;
+
+/// <summary>
+/// Encodes a stream's events, once, as the frame that every plain reader is sent: <c>id: CURSOR</c>, then
+/// <c>data: {…}</c> with the members in the contract's order, then an empty line. Not thread-safe.
+/// </summary>
+internal sealed class EventEncoder(string stream)
+{
+    private const int TimeLength = 24;
+    private const int FixedBytes = 256;
+    private readonly byte[] _afterSeq = Encoding.ASCII.GetBytes($",\"stream\":\"{stream}\",\"type\":\"");
+    private readonly byte[] _time = new byte[TimeLength];
+    private long _timeMs = long.MinValue;
+
+    public void Encode(EventRun run, Cursor id, in NewEvent @event, bool critical, Instant now)
+    {
+        var key = @event.Key is null ? default : EncodeKey(@event.Key);
+        var room = FixedBytes + _afterSeq.Length + @event.Type.Length + @event.Data.Length + key.Length;
+        var frame = new Writer(run.Reserve(room));
+        Span<byte> cursor = stackalloc byte[Cursor.TextLength];
+        id.Format(cursor);
+        frame.Put("id: "u8);
+        frame.Put(cursor);
+        frame.Put("\ndata: {\"id\":\""u8);
+        frame.Put(cursor);
+        frame.Put("\",\"seq\":"u8);
+        frame.Put(id.Seq);
+        frame.Put(_afterSeq);
+        var type = (frame.Length, @event.Type.Length);
+        frame.Put(@event.Type.Span);
+        frame.Put("\",\"version\":"u8);
+        frame.Put(@event.Version);
+        frame.Put(",\"time\":\""u8);
+        frame.Put(TimeText(@event.Time?.ToUnixTimeMilliseconds() ?? now.UnixMs));
+        frame.Put(critical ? "\",\"critical\":true,\"data\":"u8 : "\",\"critical\":false,\"data\":"u8);
+        var data = (frame.Length, @event.Data.Length);
+        frame.Put(@event.Data.Span);
+        if (!key.IsEmpty)
+        {
+            frame.Put(",\"key\":\""u8);
+            frame.Put(key);
+            frame.Put("\""u8);
+        }
+        frame.Put("}\n\n"u8);
+        run.Commit(new EventSlot(id.Seq, now.UnixMs, 0, frame.Length, type, data, critical));
+    }
+
+    private static ReadOnlySpan<byte> EncodeKey(string key) =>
+        JsonEncodedText.Encode(key, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes;
+
+    private ReadOnlySpan<byte> TimeText(long unixMs)
+    {
+        if (unixMs == _timeMs) return _time;
+        DateTimeOffset.FromUnixTimeMilliseconds(unixMs)
+            .TryFormat(_time, out _, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        _timeMs = unixMs;
+        return _time;
+    }
+
+    private ref struct Writer(Span<byte> room)
+    {
+        private readonly Span<byte> _room = room;
+
+        public int Length { get; private set; }
+
+        public void Put(scoped ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(_room[Length..]);
+            Length += bytes.Length;
+        }
+
+        public void Put(long number)
+        {
+            Utf8Formatter.TryFormat(number, _room[Length..], out var written);
+            Length += written;
+        }
+    }
+}

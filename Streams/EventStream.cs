@@ -1,0 +1,171 @@
+namespace OrleansEvents.Streams;
+
+/// <summary>
+/// The state machine of one stream, as its one owner holds it. It numbers and encodes events, decides what must be
+/// durable before it is visible, remembers keys, and says what to write, to trim and to reopen; the host performs
+/// that and reports back. Every method is called in the owner's turn, one at a time; only <see cref="Feed"/> is read
+/// from elsewhere.
+/// <para>Ordinary events go straight into the feed. A batch that must be durable is <i>staged</i>, and so is all that
+/// comes behind it, so that events become visible strictly in order. One commit is in flight at a time and takes
+/// every durable run that waits (<see cref="NextCommit"/>). A committed run at the front of the stage is released
+/// into the feed together with what waits behind it.</para>
+/// <para>A commit that fails, or that lets ordinary events wait for more than a second, makes the staged durable
+/// batches <i>void</i>: their numbers are burnt, their keys forgotten, their publishers refused. The stream is then
+/// <see cref="NeedsReopen"/>: ordinary events go on, durable ones are refused, until storage has taken a new epoch
+/// and deleted everything above <see cref="Confirmed"/>, since the failed commit may have happened after all.</para>
+/// <para>Invariants: numbers only grow; nothing is visible that a crash takes back, if it was durable; keys, settings
+/// and completion change in memory after they are on storage.</para>
+/// </summary>
+public sealed partial class EventStream
+{
+    [ThreadStatic]
+    private static EventRun? t_scratch;
+
+    private readonly StreamLimits _limits;
+    private readonly EventEncoder _encoder;
+    private readonly KeyWindow _keys = new();
+    private readonly List<KeyMark> _marks = [];
+    private long _next;
+    private long _reservedThrough;
+    private bool _logAll;
+
+    /// <summary>The stream as it was opened; <paramref name="ring"/> fills the feed, oldest first.</summary>
+    public EventStream(StreamFeed feed, OpenedStream opened, StreamSettings settings, EventRun ring,
+        StreamLimits limits, Instant now)
+    {
+        (Feed, Settings, _limits) = (feed, settings, limits);
+        (Handle, CreatedMs) = (opened.Handle, opened.CreatedMs);
+        _encoder = new EventEncoder(feed.Stream);
+        _next = opened.Epochs[^1].First;
+        _reservedThrough = opened.ReservedThrough;
+        _logAll = settings.Durable;
+        Confirmed = _next - 1;
+        foreach (var extent in opened.Extents) _stored.Add(extent);
+        foreach (var key in opened.Keys) _keys.Load(key, settings.DedupeWindow, now);
+        feed.History = new StreamHistory
+        {
+            State = opened.Completed ? StreamState.Completed : StreamState.Open,
+            Epochs = opened.Epochs,
+            DurableSince = opened.DurableSince,
+            TrimmedThrough = opened.TrimmedThrough,
+        };
+        Load(ring, opened.Closed?.Floor, now);
+    }
+
+    /// <summary>The read side.</summary>
+    public StreamFeed Feed { get; }
+
+    /// <summary>The stream's own settings over the server's defaults.</summary>
+    public StreamSettings Settings { get; private set; }
+
+    /// <summary>What every write of this opening names.</summary>
+    public LogHandle Handle { get; private set; }
+
+    /// <summary>When the stream was made, Unix milliseconds.</summary>
+    public long CreatedMs { get; }
+
+    /// <summary>The last number that was given.</summary>
+    public long LastGiven => _next - 1;
+
+    /// <summary>
+    /// Appends a request's events together or not at all. Refused with <c>STREAM_COMPLETED</c>, <c>KEY_CONFLICT</c>,
+    /// <c>RATE_LIMITED</c> (too many keys) or <c>STORE_UNAVAILABLE</c>.
+    /// </summary>
+    /// <param name="events">At least one, checked.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="each">Filled with an entry for each event when given.</param>
+    public AppendResult Append(ReadOnlySpan<NewEvent> events, Instant now, List<PublishedEvent>? each = null)
+    {
+        if (_ending || Feed.History.State != StreamState.Open)
+            return AppendResult.Refused(ErrorCode.StreamCompleted, $"The stream {Feed.Stream} is completed.");
+        if (events.Length > NumbersLeft)
+            return AppendResult.Refused(ErrorCode.StoreUnavailable, "No numbers are reserved.", TimeSpan.FromSeconds(1));
+        if (CheckKeys(events, now) is { } undecided) return undecided;
+
+        var scratch = Scratch();
+        var published = Encode(events, scratch, now, each, out var critical);
+        if (published.Count == 0) return new AppendResult { Published = published };
+        var durable = critical || _logAll;
+        if ((durable ? RefuseDurable(scratch) : RefuseBehind(scratch)) is { } refused)
+        {
+            _next = scratch.First;
+            return refused;
+        }
+        published = published with { Durable = durable };
+        if (!durable && _staged.Count == 0)
+        {
+            RememberKeys(events, scratch, null, now);
+            Show(scratch, now);
+            return new AppendResult { Published = published };
+        }
+        var pending = Stage(scratch, durable, now);
+        RememberKeys(events, scratch, pending, now);
+        return new AppendResult { Published = published, Pending = pending };
+    }
+
+    private long NumbersLeft => (_reopenAt is { } at ? Math.Min(at - 1, _reservedThrough) : _reservedThrough) - LastGiven;
+
+    private static EventRun Scratch()
+    {
+        const int KeptBytes = 1 << 20;
+        if (t_scratch is null || t_scratch.Frames.Length > KeptBytes) t_scratch = new EventRun();
+        t_scratch.Truncate(0);
+        return t_scratch;
+    }
+
+    private Published Encode(ReadOnlySpan<NewEvent> events, EventRun run, Instant now, List<PublishedEvent>? each,
+        out bool anyCritical)
+    {
+        anyCritical = false;
+        var epoch = Handle.Epoch;
+        for (var i = 0; i < events.Length; i++)
+        {
+            if (_marks.Count > 0 && _marks[i].IsDuplicate)
+            {
+                var mark = _marks[i];
+                each?.Add(new(mark.First?.Id ?? each[mark.Twin].Id, Duplicate: true));
+                continue;
+            }
+            ref readonly var @event = ref events[i];
+            var critical = @event.Critical ?? Settings.Critical.IsCritical(@event.Type.Span, @event.Data.Span);
+            anyCritical |= critical;
+            var id = new Cursor(epoch, _next++);
+            _encoder.Encode(run, id, @event, critical, now);
+            each?.Add(new(id, Duplicate: false));
+        }
+        if (run.Count == 0) return AllDuplicates(events.Length);
+        return new(new(epoch, run.First), new(epoch, run.Last), run.Count, events.Length - run.Count, Durable: false);
+    }
+
+    /// <summary>Numbers of critical events that became visible since the host last emptied the list; null when
+    /// nobody wants them.</summary>
+    public List<long>? ShownCritical { get; set; }
+
+    /// <summary>Whether storage is known to be down: durable events are refused at once. The host keeps it.</summary>
+    public bool StoreIsDown { get; set; }
+
+    /// <summary>Makes events visible, and evicts what the ring no longer holds.</summary>
+    private void Show(EventRun run, Instant now)
+    {
+        if (ShownCritical is { } shown)
+            foreach (ref readonly var slot in run.Slots)
+                if (slot.Critical) shown.Add(slot.Seq);
+        Feed.Append(run);
+        EvictRing(now);
+        LastActivityMs = now.Ms;
+    }
+
+    private void EvictRing(Instant now) => Feed.Evict(Settings.Buffer, Settings.BufferBytes,
+        Settings.MaxAge is { } age ? now.UnixMs - (long)age.TotalMilliseconds : long.MinValue);
+
+    private void Load(EventRun ring, long? closedFloor, Instant now)
+    {
+        // After a crash the ring is what storage had: it is whole above the event before its first.
+        var floor = ring.Count == 0 ? LastGiven : closedFloor ?? ring.First - 1;
+        Feed.Begin(floor, LastGiven);
+        if (ring.Count > 0) Feed.Append(ring);
+        Feed.Skip(LastGiven);
+        EvictRing(now);
+        LastActivityMs = now.Ms;
+    }
+}

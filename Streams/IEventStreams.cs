@@ -1,0 +1,139 @@
+namespace OrleansEvents.Streams;
+
+/// <summary>
+/// The port to the engine: what the API's endpoints call, whichever engine is behind. A refusal is a value; nothing
+/// here throws for what a client or storage did. All members may be called from any thread.
+/// </summary>
+public interface IEventStreams
+{
+    /// <summary>Publishes; creates the stream by first use. Completes when the events are in the buffer and, where
+    /// durable, on storage.</summary>
+    /// <param name="stream">A valid name.</param>
+    /// <param name="events">Checked events, one at least; copied before the task completes.</param>
+    /// <param name="each">Filled with an entry for each event when given.</param>
+    /// <param name="cancel">Gives up waiting; what was appended stays.</param>
+    ValueTask<Outcome<Published>> Publish(string stream, ReadOnlyMemory<NewEvent> events,
+        List<PublishedEvent>? each, CancellationToken cancel);
+
+    /// <summary>A stream's read side, to be disposed. Never creates the stream: the feed of one that is absent waits
+    /// for it. Refused with <c>RATE_LIMITED</c> when too many absent streams are waited for.</summary>
+    ValueTask<Outcome<FeedLease>> Follow(string stream);
+
+    /// <summary>Follows every stream that a pattern matches: those that are there, and those that open later, which
+    /// <paramref name="appeared"/> is given (once null when one more would be too many). Refused with
+    /// <c>INVALID_INPUT</c> when too many match.</summary>
+    ValueTask<Outcome<IPatternLease>> FollowPattern(StreamPattern pattern, Action<FeedLease?> appeared);
+
+    /// <summary>Events of a durable stream, or critical ones of any, from storage. The caller disposes the run.</summary>
+    ValueTask<Outcome<EventRun>> ReadStored(string stream, long after, int maxEvents, int maxBytes);
+
+    /// <summary>Creates a stream or changes its settings: <paramref name="json"/> has any of their members.</summary>
+    ValueTask<Outcome<ConfiguredStream>> Configure(string stream, ReadOnlyMemory<byte> json, CancellationToken cancel);
+
+    /// <summary>What is known of a stream; refused with <c>NOT_FOUND</c>.</summary>
+    ValueTask<Outcome<StreamDescription>> Describe(string stream);
+
+    /// <summary>Streams by name, with what is known without opening them.</summary>
+    ValueTask<Outcome<StreamPage>> List(string prefix, string? after, int limit);
+
+    /// <summary>Ends a stream: readers get the rest, then <c>end</c>.</summary>
+    ValueTask<Outcome<StreamDescription>> Complete(string stream, CancellationToken cancel);
+
+    /// <summary>Removes a stream with all it holds.</summary>
+    ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel);
+
+    /// <summary>Attaches a reader as a named subscriber, registering it by its first read.</summary>
+    ValueTask<Outcome<ISubscriberSession>> Subscribe(string stream, string subscriber);
+
+    /// <summary>Acknowledges events by their ids, or all delivered up to a cursor; durable when it completes.</summary>
+    ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber, AckRequest request,
+        CancellationToken cancel);
+
+    /// <summary>What a subscriber is owed above a number, oldest first. The caller disposes the page's events.</summary>
+    ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit);
+}
+
+/// <summary>A value or a refusal.</summary>
+public readonly struct Outcome<T>
+{
+    internal Outcome(T? value, Refusal? refusal) => (Value, Refusal) = (value, refusal);
+
+    /// <summary>The value; meaningless beside a refusal.</summary>
+    public T? Value { get; }
+
+    /// <summary>The refusal, or null.</summary>
+    public Refusal? Refusal { get; }
+
+    /// <summary>A value.</summary>
+    public static implicit operator Outcome<T>(T value) => new(value, null);
+
+    /// <summary>A refusal.</summary>
+    public static implicit operator Outcome<T>(Refusal refusal) => new(default, refusal);
+}
+
+/// <summary>Makes outcomes where no conversion can: of a value behind an interface.</summary>
+public static class Outcome
+{
+    /// <summary>A value.</summary>
+    public static Outcome<T> Of<T>(T value) => new(value, null);
+}
+
+/// <summary>Keeps a feed filled while somebody reads it.</summary>
+public sealed class FeedLease(StreamFeed feed, Action release) : IDisposable
+{
+    private Action? _release = release;
+
+    /// <summary>The feed.</summary>
+    public StreamFeed Feed { get; } = feed;
+
+    /// <summary>Lets the feed go; once is enough.</summary>
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
+}
+
+/// <summary>Follows a pattern until disposed; leases handed out stay their holder's.</summary>
+public interface IPatternLease : IDisposable
+{
+    /// <summary>Streams that matched when it began.</summary>
+    IReadOnlyList<FeedLease> Matched { get; }
+}
+
+/// <summary>One reader on behalf of a subscriber.</summary>
+public interface ISubscriberSession : IDisposable
+{
+    /// <summary>Events owed and not acknowledged.</summary>
+    int PendingCount { get; }
+
+    /// <summary>How an event stands.</summary>
+    OwedState StateOf(long seq);
+
+    /// <summary>What is owed above one number up to another, oldest first, at most so many events and bytes; empty
+    /// when nothing is. Throws <see cref="LogUnavailableException"/>. The caller disposes the run.</summary>
+    ValueTask<EventRun> ReadOwed(long after, long through, int limit, int maxBytes);
+
+    /// <summary>The bytes of these events have gone out.</summary>
+    void Delivered(IReadOnlyList<long> seqs);
+}
+
+/// <summary>Settings as they are now.</summary>
+public sealed record ConfiguredStream(StreamSettings Settings, bool Created);
+
+/// <summary>A stream as a client sees it.</summary>
+public sealed record StreamDescription(string Name, StreamSettings Settings, StreamHistory History, long Head,
+    long Floor, int Events, long Bytes, long StoredEvents, long StoredBytes, int Readers, long CreatedMs,
+    IReadOnlyList<string> Subscribers);
+
+/// <summary>A stream in a list; the numbers are null when it is not open here.</summary>
+public sealed record StreamSummary(string Name, bool Completed, long? CreatedMs, string? Head, int? Events, long? Bytes,
+    int? Readers);
+
+/// <summary>A page of streams.</summary>
+public sealed record StreamPage(IReadOnlyList<StreamSummary> Streams, bool More);
+
+/// <summary>Ids as given, or a cursor: one of them.</summary>
+public sealed record AckRequest(IReadOnlyList<string>? Ids, Cursor? UpTo);
+
+/// <summary>What was done for one id.</summary>
+public readonly record struct Acknowledged(string Id, AckResult Result);
+
+/// <summary>Owed events with how often each was delivered.</summary>
+public sealed record PendingPage(EventRun Events, IReadOnlyList<int> Attempts, Cursor Cursor, bool More);

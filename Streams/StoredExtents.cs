@@ -1,0 +1,73 @@
+namespace OrleansEvents.Streams;
+
+/// <summary>
+/// What of a stream lies in storage, as much as trimming must know: an extent a stored run, neighbours merged when
+/// there are more than 4,096, so that a stream of any length needs little memory. Retention keeps at least what it
+/// promises: an extent goes only whole.
+/// </summary>
+internal sealed class StoredExtents
+{
+    internal const int Most = 4096;
+    private readonly List<Extent> _extents = [];
+    private int _first;
+
+    public long Count { get; private set; }
+
+    public long Bytes { get; private set; }
+
+    /// <summary>When the oldest was appended, Unix milliseconds; the end of time when there is none.</summary>
+    public long OldestMs => _first < _extents.Count ? _extents[_first].AppendedMs : long.MaxValue;
+
+    /// <summary>Whether anything was added since the last trim.</summary>
+    public bool Changed { get; private set; }
+
+    public void Add(Extent extent)
+    {
+        Changed = true;
+        _extents.Add(extent);
+        Count += extent.Count;
+        Bytes += extent.Bytes;
+        if (_extents.Count - _first > Most) Merge();
+    }
+
+    /// <summary>How far storage can be trimmed: the last number of the newest extent that need not stay; 0: not at
+    /// all. What it covers is forgotten here.</summary>
+    public long Trim(StreamRetention keep, long acknowledgedThrough, Instant now)
+    {
+        Changed = false;
+        var through = 0L;
+        var bornAfter = keep.Age is { } age ? now.UnixMs - (long)age.TotalMilliseconds : long.MinValue;
+        while (_first < _extents.Count)
+        {
+            var oldest = _extents[_first];
+            var needed = oldest.Last > acknowledgedThrough
+                && (keep.Count is not { } count || Count - oldest.Count < count)
+                && (keep.Bytes is not { } bytes || Bytes - oldest.Bytes < bytes)
+                && oldest.AppendedMs >= bornAfter;
+            if (needed) break;
+            (Count, Bytes, through) = (Count - oldest.Count, Bytes - oldest.Bytes, oldest.Last);
+            _first++;
+        }
+        if (_first > _extents.Count / 2)
+        {
+            _extents.RemoveRange(0, _first);
+            _first = 0;
+        }
+        return through;
+    }
+
+    private void Merge()
+    {
+        var merged = new List<Extent>(Most);
+        for (var i = _first; i < _extents.Count; i += 2)
+        {
+            var (a, b) = (_extents[i], _extents[Math.Min(i + 1, _extents.Count - 1)]);
+            merged.Add(i + 1 == _extents.Count
+                ? a
+                : new Extent(a.First, b.Last, a.Count + b.Count, a.Bytes + b.Bytes, b.AppendedMs));
+        }
+        _extents.Clear();
+        _extents.AddRange(merged);
+        _first = 0;
+    }
+}
