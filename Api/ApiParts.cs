@@ -1,6 +1,9 @@
+using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
+using OrleansEvents.Api.Sse;
 
 namespace OrleansEvents.Api;
 
@@ -10,11 +13,19 @@ internal static class ApiParts
     public static void ConfigureServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(ReadinessCheck.OfServer);
+        EmbeddedParts.AddTo(services, options);
+        services.AddSingleton<SystemEvents>();
+        services.AddSingleton<Operations>();
+        services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<ReadEndpoint>();
+        services.AddSingleton<ConnectionTable>();
     }
 
     public static void MapEndpoints(WebApplication app)
     {
         HealthEndpoints.Map(app);
         PageEndpoints.Map(app);
+        StreamsEndpoints.Map(app);
+        SubscribersEndpoints.Map(app);
     }
 }

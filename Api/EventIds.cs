@@ -7,5 +7,22 @@ internal static class EventIds
     public const int Stopping = 2;
     public const int Stopped = 3;
     public const int Http2Unavailable = 4;
+    public const int Draining = 5;
+    public const int EngineStopped = 6;
     public const int RequestFailed = 10;
+    public const int Published = 11;
+    public const int PublishRefused = 12;
+    public const int StorageFailed = 20;
+    public const int StorageRecovered = 21;
+    public const int StoreOpened = 22;
+    public const int StoreRepaired = 23;
+    public const int StreamOpened = 30;
+    public const int StreamFenced = 31;
+    public const int SubscriberRegistered = 40;
+    public const int SubscriberLapsed = 41;
+    public const int SubscriberExpired = 42;
+    public const int ConnectionOpened = 50;
+    public const int ConnectionEnded = 51;
+    public const int ConnectionDropped = 52;
+    public const int ConnectionFailed = 53;
 }

@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Text.Json;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
 
@@ -14,11 +14,12 @@ internal static class HealthEndpoints
         routes.MapGet("/readyz", Ready);
     }
 
-    private static Task Alive(HttpContext context) => Answer(context, json =>
-    {
-        json.WriteString("status", "alive");
-        json.WriteString("version", ApiHost.Version);
-    });
+    private static Task Alive(HttpContext context) => JsonAnswer.Write(context, StatusCodes.Status200OK, ApiHost.Version,
+        static (json, version) =>
+        {
+            json.WriteString("status", "alive");
+            json.WriteString("version", version);
+        });
 
     private static Task Ready(HttpContext context)
     {
@@ -27,10 +28,10 @@ internal static class HealthEndpoints
         var failing = checks.Where(check => check.Reason is not null).ToArray();
         if (failing.Length == 0)
         {
-            return Answer(context, json =>
+            return JsonAnswer.Write(context, StatusCodes.Status200OK, checks, static (json, all) =>
             {
                 json.WriteString("status", "ready");
-                WriteChecks(json, checks);
+                WriteChecks(json, all);
             });
         }
 
@@ -46,21 +47,5 @@ internal static class HealthEndpoints
         foreach (var (name, reason) in checks)
             json.WriteString(name, reason ?? "ok");
         json.WriteEndObject();
-    }
-
-    private static async Task Answer(HttpContext context, Action<Utf8JsonWriter> write)
-    {
-        var body = new ArrayBufferWriter<byte>(128);
-        using (var json = new Utf8JsonWriter(body))
-        {
-            json.WriteStartObject();
-            write(json);
-            json.WriteEndObject();
-        }
-
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = body.WrittenCount;
-        context.Response.Headers.CacheControl = "no-store";
-        await context.Response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted);
     }
 }

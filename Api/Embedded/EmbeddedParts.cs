@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using System.Text;
+using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Storage.Memory;
+using OrleansEvents.Storage.Sqlite;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+/// <summary>Registers the engine of one process and its store.</summary>
+internal static partial class EmbeddedParts
+{
+    public static void AddTo(IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<EngineLifetime>>()));
+        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(), options.Storage.CircuitOpen,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreCircuit>>()));
+        services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
+            options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders, options.Limits.PatternStreams,
+            options.Limits.SubscribersPerStream)));
+        services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<EmbeddedStreams>());
+        services.AddSingleton(provider =>
+        {
+            var circuit = provider.GetRequiredService<StoreCircuit>();
+            return new ReadinessCheck("store", () => circuit.Failure);
+        });
+        services.AddHostedService<EngineLifetime>();
+    }
+
+    private static EngineContext ContextOf(IServiceProvider provider, ServerOptions options) => new(
+        provider.GetRequiredService<IEventLog>(),
+        provider.GetRequiredService<StoreCircuit>(),
+        new FeedMemory(),
+        DefaultsOf(options.Streams),
+        new StreamLimits(options.Limits.KeysPerStream, VoidAfter: options.Operations.VoidAfter,
+            CommitLimit: options.Operations.Timeout),
+        provider.GetRequiredService<TimeProvider>(),
+        () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+        provider.GetRequiredService<ILogger<EmbeddedStreams>>());
+
+    private static IEventLog OpenLog(StorageOptions options, TimeProvider time, ILogger logger)
+    {
+        if (options.Store == StoreKind.Memory) return new MemoryEventLog();
+        var sqlite = new SqliteOptions { Folder = options.Data };
+        try
+        {
+            var log = SqliteEventLog.Start(sqlite, time);
+            StoreOpened(logger, log.Found);
+            return log;
+        }
+        catch (LogRefusedException refused)
+        {
+            throw new StartRefusedException(refused.Message, refused);
+        }
+    }
+
+    /// <summary>The server-wide defaults as a stream's settings.</summary>
+    internal static StreamSettings DefaultsOf(StreamsOptions options) => StreamSettings.Default with
+    {
+        Buffer = options.Buffer,
+        BufferBytes = options.BufferBytes,
+        MaxAge = options.MaxAge,
+        Durable = options.Durable,
+        Retention = new() { Count = options.Retention.Count, Bytes = options.Retention.Bytes, Age = options.Retention.Age },
+        Critical = RulesOf(options.Critical),
+        Backlog = options.Backlog,
+        DedupeWindow = options.DedupeWindow,
+        IdleAfter = options.IdleAfter,
+    };
+
+    private static CriticalRules RulesOf(IReadOnlyList<CriticalRule> rules) =>
+        CriticalRules.TryParse(Encoding.UTF8.GetBytes($"[{string.Join(',', rules)}]"), out var parsed, out var refusal)
+            ? parsed
+            : throw new StartRefusedException($"Streams:Critical: {refusal.Detail}");
+
+    [LoggerMessage(EventIds.StoreOpened, LogLevel.Information, "Storage: {Found}")]
+    private static partial void StoreOpened(ILogger logger, string found);
+
+    [LoggerMessage(EventIds.StoreRepaired, LogLevel.Warning, "Storage repaired: {Summary}")]
+    private static partial void Repaired(ILogger logger, string summary);
+}

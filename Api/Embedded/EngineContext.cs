@@ -1,0 +1,17 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+/// <summary>What every stream of the engine shares.</summary>
+internal sealed record EngineContext(
+    IEventLog Log,
+    StoreCircuit Circuit,
+    FeedMemory Memory,
+    StreamSettings Defaults,
+    StreamLimits Limits,
+    TimeProvider Time,
+    Func<ulong> NewEpoch,
+    ILogger Logger)
+{
+    public Instant Now => Instant.Of(Time);
+}

@@ -1,0 +1,234 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+/// <summary>What came of opening a stream.</summary>
+internal enum Opening
+{
+    /// <summary>It is open.</summary>
+    Open,
+
+    /// <summary>There is none; its feed waits.</summary>
+    Absent,
+
+    /// <summary>This host is gone: ask for the next one.</summary>
+    Gone,
+
+    /// <summary>Storage does not answer.</summary>
+    StoreDown,
+}
+
+internal sealed partial class StreamHost
+{
+    /// <summary>Opens the stream unless it is open.</summary>
+    public async ValueTask<Opening> EnsureOpen(bool create)
+    {
+        if (_phase == Phase.Open) return Opening.Open;
+        await _life.WaitAsync();
+        try
+        {
+            switch (_phase)
+            {
+                case Phase.Open: return Opening.Open;
+                case Phase.Gone: return Opening.Gone;
+                case Phase.Absent when !create: return Opening.Absent;
+            }
+            return context.Circuit.IsOpen ? Opening.StoreDown : await Open(create);
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    /// <summary>Completes when a closing that is under way has ended.</summary>
+    public async Task Left()
+    {
+        await _life.WaitAsync();
+        _life.Release();
+    }
+
+    /// <summary>Saves settings and applies them. The stream must be open.</summary>
+    public async Task<bool> SaveSettings(StreamSettings settings, string own)
+    {
+        await _life.WaitAsync();
+        try
+        {
+            long? since = null;
+            LogHandle handle = default;
+            if (!Turn((stream, _) => (since, handle) = (stream.BeginSettings(settings), stream.Handle))) return false;
+            var ok = await Attempt(() => context.Log.SaveSettings(handle, own, since));
+            Turn((stream, now) => stream.SettingsSaved(settings, since, ok, now));
+            return ok;
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    /// <summary>Completes or deletes; null when that was done already. The stream must be open.</summary>
+    public async Task<bool?> End(StreamState state)
+    {
+        await _life.WaitAsync();
+        try
+        {
+            var (begun, handle) = (false, default(LogHandle));
+            Turn((stream, _) =>
+            {
+                // A completed stream can still be deleted.
+                begun = stream.BeginEnd() || state == StreamState.Deleted;
+                handle = stream.Handle;
+            });
+            if (!begun) return null;
+            await Drain();
+            var ok = await Attempt(() => state == StreamState.Deleted
+                ? context.Log.Delete(handle, context.Now.UnixMs)
+                : context.Log.Complete(handle));
+            Turn((stream, _) => stream.Ended(state, ok));
+            if (ok && state == StreamState.Deleted) Leave();
+            return ok;
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    /// <summary>Closes gracefully, so that the next opening goes on where this one ended.</summary>
+    public async Task Close()
+    {
+        await _life.WaitAsync();
+        try
+        {
+            await CloseInLife(evenIfUsed: true);
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    private async Task CloseIfIdle()
+    {
+        lock (_turn)
+            if (_phase != Phase.Open || !IsIdle_UnderLock(context.Now)) return;
+        await _life.WaitAsync();
+        try
+        {
+            await CloseInLife(evenIfUsed: false);
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    private async Task CloseInLife(bool evenIfUsed)
+    {
+        await Drain();
+        GracefulClose close;
+        LogHandle handle;
+        lock (_turn)
+        {
+            if (_phase != Phase.Open || _stream!.NeedsReopen || _stream.HasStaged) return;
+            if (!evenIfUsed && (context.Circuit.IsOpen || !IsIdle_UnderLock(context.Now))) return;
+            (close, handle) = (_stream.Close(), _stream.Handle);
+            _phase = Phase.Closing;
+        }
+        using var ring = close.Ring;
+        var ok = await Attempt(() => context.Log.Close(handle, close));
+        lock (_turn)
+        {
+            if (!ok)
+            {
+                _stream.CloseFailed();
+                _phase = Phase.Open;
+                return;
+            }
+        }
+        Leave();
+    }
+
+    private void Leave()
+    {
+        lock (_turn) _phase = Phase.Gone;
+        gone(this);
+        Feed.Wake();
+        lock (_turn) _stream?.EvictAll();
+    }
+
+    private async Task Drain()
+    {
+        while (true)
+        {
+            Task? draining = null;
+            Turn((stream, _) => draining = stream.Draining);
+            if (draining is null) return;
+            await draining;
+        }
+    }
+
+    private async Task<Opening> Open(bool create)
+    {
+        var now = context.Now;
+        OpenedStream? found = null;
+        EventRun? ring = null;
+        long[] owed = [];
+        var deleted = false;
+        var ok = await Attempt(async () =>
+        {
+            found = await context.Log.Open(Name, context.NewEpoch(), create, now.UnixMs);
+            if (found is null) deleted = await context.Log.IsDeleted(Name);
+            else (ring, owed) = await ReadBack(found);
+        });
+        if (!ok) return Opening.StoreDown;
+        if (found is null)
+        {
+            Feed.MarkMissing(deleted);
+            lock (_turn) _phase = Phase.Absent;
+            return Opening.Absent;
+        }
+        using (ring) Begin(found, ring!, owed);
+        opened(this);
+        return Opening.Open;
+    }
+
+    private async Task<(EventRun Ring, long[] Owed)> ReadBack(OpenedStream opened)
+    {
+        var settings = SettingsOf(opened);
+        var ring = opened.Closed?.Ring
+            ?? await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, (int)Math.Min(settings.BufferBytes, int.MaxValue));
+        var owed = opened.Subscribers.Count == 0 ? [] : await context.Log.ReadCritical(opened.Handle.Id, 0);
+        return (ring, owed);
+    }
+
+    private StreamSettings SettingsOf(OpenedStream opened) =>
+        opened.Settings is null ? context.Defaults : StreamSettings.Parse(opened.Settings);
+
+    private void Begin(OpenedStream stored, EventRun ring, long[] owed)
+    {
+        Effects effects;
+        lock (_turn)
+        {
+            var now = context.Now;
+            _stream = new EventStream(Feed, stored, SettingsOf(stored), ring, context.Limits, now);
+            LoadSubscribers_UnderLock(stored, owed);
+            _phase = Phase.Open;
+            effects = Decide_UnderLock(now);
+        }
+        StreamOpened(context.Logger, Name, stored.Created, stored.Closed is not null || stored.Created, Feed.Count);
+        Perform(effects);
+    }
+
+    private bool IsIdle_UnderLock(Instant now) => IdleAtMs_UnderLock(_stream!) <= now.Ms;
+
+    private long IdleAtMs_UnderLock(EventStream stream) =>
+        _leases > 0 || stream.HasStaged || stream.NeedsReopen
+            ? long.MaxValue
+            : Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds;
+
+    [LoggerMessage(EventIds.StreamOpened, LogLevel.Debug,
+        "Stream {Stream} opened (created: {Created}, whole: {Whole}) with {Events} events in its buffer")]
+    private static partial void StreamOpened(ILogger logger, string stream, bool created, bool whole, int events);
+}

@@ -1,0 +1,76 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+internal sealed partial class StreamHost
+{
+    /// <summary>Appends in a turn; null when the stream is not open.</summary>
+    public AppendResult? TryAppend(ReadOnlySpan<NewEvent> events, List<PublishedEvent>? each)
+    {
+        Effects effects;
+        AppendResult result;
+        lock (_turn)
+        {
+            if (_phase != Phase.Open) return null;
+            var now = context.Now;
+            _stream!.StoreIsDown = context.Circuit.IsOpen;
+            result = _stream.Append(events, now, each);
+            effects = Decide_UnderLock(now);
+        }
+        Perform(effects);
+        return result;
+    }
+
+    /// <summary>Storage answers again: what was made void is reopened, who waited is served.</summary>
+    public async Task StoreRecovered()
+    {
+        if (Turn((stream, _) => stream.StoreIsDown = false)) return;
+        if (_phase == Phase.Closed && IsFollowed) await EnsureOpen(create: false);
+    }
+
+    private async Task RunCommits(LogHandle handle, CommitWork work)
+    {
+        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        Turn((stream, now) => stream.CommitDone(work, ok, now));
+    }
+
+    private async Task Reserve(LogHandle handle, long through)
+    {
+        var ok = await Attempt(() => context.Log.Reserve(handle, through));
+        if (!ok) await Task.Delay(TimeSpan.FromSeconds(1), context.Time);
+        Turn((stream, _) => stream.Reserved(through, ok));
+    }
+
+    private async Task Reopen(LogHandle handle, long confirmed, long next)
+    {
+        LogHandle? opened = null;
+        var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, context.NewEpoch(), confirmed, next));
+        if (!ok) await Task.Delay(TimeSpan.FromSeconds(1), context.Time);
+        Turn((stream, _) => stream.Reopened(opened));
+    }
+
+    private Task<bool> Trim(LogHandle handle, long through) =>
+        Attempt(() => context.Log.Trim(handle, through, context.Now.UnixMs));
+
+    /// <summary>Storage's word on one write: a failure opens the circuit.</summary>
+    private async Task<bool> Attempt(Func<Task> write)
+    {
+        try
+        {
+            await write();
+            return true;
+        }
+        catch (LogUnavailableException e)
+        {
+            context.Circuit.Trip(e);
+        }
+        catch (LogFencedException e)
+        {
+            Fenced(context.Logger, Name, e.Message);
+        }
+        return false;
+    }
+
+    [LoggerMessage(EventIds.StreamFenced, LogLevel.Critical, "Stream {Stream} has another owner: {Reason}")]
+    private static partial void Fenced(ILogger logger, string stream, string reason);
+}

@@ -1,0 +1,140 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+/// <summary>
+/// Holds one stream's state machine in this process: a turn is a lock, and what the machine decides is performed
+/// here. Its life: closed, then open (or absent: there is no such stream, only readers that wait for it), then
+/// closing, then gone; whoever finds it gone asks the engine for the stream's next host.
+/// </summary>
+internal sealed partial class StreamHost(string name, EngineContext context, Deadlines deadlines,
+    Action<StreamHost> gone, Action<StreamHost> opened) : IDisposable
+{
+    private readonly Lock _turn = new();
+    private readonly SemaphoreSlim _life = new(1, 1);
+    private EventStream? _stream;
+    private Phase _phase = Phase.Closed;
+    private int _leases;
+    private long _lookAt = long.MaxValue;
+    private long _lastUsedMs;
+
+    internal enum Phase
+    {
+        Closed,
+        Absent,
+        Open,
+        Closing,
+        Gone,
+    }
+
+    public string Name { get; } = name;
+
+    public StreamFeed Feed { get; } = new(name, context.Memory);
+
+    /// <summary>For evicting from the idlest; monotonic.</summary>
+    public long LastActivityMs => _stream?.LastActivityMs ?? 0;
+
+    public bool IsOpen => _phase == Phase.Open;
+
+    public bool IsGone => _phase == Phase.Gone;
+
+    public bool IsFollowed => Volatile.Read(ref _leases) > 0;
+
+    public int Readers => Volatile.Read(ref _leases);
+
+    public void Dispose() => _life.Dispose();
+
+    /// <summary>A lease on the feed; null when the host is closing or gone.</summary>
+    public FeedLease? Lease()
+    {
+        lock (_turn)
+        {
+            if (_phase is Phase.Closing or Phase.Gone) return null;
+            _leases++;
+            return new FeedLease(Feed, Release);
+        }
+    }
+
+    /// <summary>One turn of the open stream, and what it decided performed; false when the stream is not open.</summary>
+    public bool Turn(Action<EventStream, Instant> act)
+    {
+        Effects effects;
+        lock (_turn)
+        {
+            if (_phase != Phase.Open) return false;
+            var now = context.Now;
+            act(_stream!, now);
+            effects = Decide_UnderLock(now);
+        }
+        Perform(effects);
+        return true;
+    }
+
+    /// <summary>Gives the ring's memory back.</summary>
+    public void EvictAll() => Turn((stream, _) => stream.EvictAll());
+
+    /// <summary>The deadline that was asked for has come.</summary>
+    public void Look(long dueMs)
+    {
+        lock (_turn)
+        {
+            if (_lookAt != dueMs) return;
+            _lookAt = long.MaxValue;
+        }
+        var trim = 0L;
+        LogHandle handle = default;
+        Turn((stream, now) =>
+        {
+            trim = stream.Tick(now);
+            handle = stream.Handle;
+            if (trim > 0) Lapse_UnderLock(trim);
+            Expire_UnderLock(now);
+        });
+        if (trim > 0) _ = Trim(handle, trim);
+        _ = CloseIfIdle();
+    }
+
+    private void Release()
+    {
+        lock (_turn)
+        {
+            _leases--;
+            _lastUsedMs = context.Now.Ms;
+            if (_leases > 0 || _phase is not (Phase.Absent or Phase.Closed))
+            {
+                if (_phase == Phase.Open && _leases == 0) Look_UnderLock(IdleAtMs_UnderLock(_stream!));
+                return;
+            }
+            _phase = Phase.Gone;
+        }
+        gone(this);
+    }
+
+    private void Look_UnderLock(long dueMs)
+    {
+        if (dueMs >= _lookAt) return;
+        _lookAt = dueMs;
+        deadlines.At(this, dueMs);
+    }
+
+    private Effects Decide_UnderLock(Instant now)
+    {
+        var stream = _stream!;
+        Owe_UnderLock(stream);
+        Look_UnderLock(Math.Min(stream.NextTickMs(now), IdleAtMs_UnderLock(stream)));
+        return new Effects(stream.Handle, stream.NextCommit(), stream.BeginReserve(),
+            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null);
+    }
+
+    private void Perform(in Effects effects)
+    {
+        if (effects.Commit is { } commit) _ = RunCommits(effects.Handle, commit);
+        if (effects.Reserve is { } through) _ = Reserve(effects.Handle, through);
+        if (effects.Reopen is { } reopen) _ = Reopen(effects.Handle, reopen.Confirmed, reopen.Next);
+        Feed.Wake();
+    }
+
+    /// <summary>What a turn decided.</summary>
+    private readonly record struct Effects(LogHandle Handle, CommitWork? Commit, long? Reserve,
+        (long Confirmed, long Next)? Reopen);
+}

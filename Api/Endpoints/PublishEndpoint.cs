@@ -1,0 +1,107 @@
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Problems;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Endpoints;
+
+/// <summary>Publishing: form and limits are checked on the raw bytes, then the stream's owner has them.</summary>
+internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, Operations operations,
+    ILogger<PublishEndpoint> logger)
+{
+    private readonly PublishLimits _limits = new(limits.RequestEvents, limits.EventBytes);
+
+    public async Task Publish(HttpContext http, string stream)
+    {
+        if (FormOf(http.Request) is not { } form)
+        {
+            await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,
+                "Content-Type: application/json or application/x-ndjson, in UTF-8."), StatusCodes.Status415UnsupportedMediaType);
+            return;
+        }
+        var (body, tooLarge) = await RequestBody.Read(http, limits.RequestBytes);
+        if (body is null)
+        {
+            await Problem.Write(http, tooLarge);
+            return;
+        }
+        using (body)
+        {
+            if (!PublishBody.TryParse(body.Bytes, form, _limits, out var parsed, out var refusal))
+            {
+                await Problem.Write(http, refusal);
+                return;
+            }
+            using (parsed) await Publish(http, stream, parsed);
+        }
+    }
+
+    private async Task Publish(HttpContext http, string stream, PublishBody parsed)
+    {
+        if (http.Request.Headers.TryGetValue("Idempotency-Key", out var key)
+            && parsed.WithIdempotencyKey(key.ToString()) is { } badKey)
+        {
+            await Problem.Write(http, badKey);
+            return;
+        }
+        var each = http.Request.Query["events"] == "true" ? new List<PublishedEvent>(parsed.Events.Length) : null;
+        // Not bound to the request: a client that leaves must not make void what is being written.
+        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
+        if (published.Refusal is { } refusal)
+        {
+            Refused(logger, stream, refusal.Code, refusal.Detail);
+            await Problem.Write(http, refusal);
+            return;
+        }
+        Appended(logger, stream, published.Value.Count, published.Value.First, published.Value.Last, published.Value.Durable);
+        await JsonAnswer.Write(http, StatusCodes.Status201Created, (stream, published.Value, each), WriteAnswer);
+    }
+
+    /// <summary>The body's form; null when it is none of ours. A form that a page of another origin could send
+    /// without asking first (none named, form data, plain text) is not.</summary>
+    private static PublishForm? FormOf(HttpRequest request)
+    {
+        if (request.ContentType is not { Length: > 0 } text) return request.Headers.Origin.Count == 0 ? PublishForm.Json : null;
+        if (!MediaTypeHeaderValue.TryParse(text, out var type)) return null;
+        if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            return null;
+        return type.MediaType.Value?.ToLowerInvariant() switch
+        {
+            "application/json" => PublishForm.Json,
+            "application/x-ndjson" or "application/ndjson" or "application/jsonl" => PublishForm.Ndjson,
+            _ => null,
+        };
+    }
+
+    private static void WriteAnswer(Utf8JsonWriter json, (string Stream, Published Published, List<PublishedEvent>? Each) answer)
+    {
+        var published = answer.Published;
+        json.WriteString("stream", answer.Stream);
+        json.WriteNumber("first", published.First.Seq);
+        json.WriteNumber("last", published.Last.Seq);
+        json.WriteString("cursor", published.Last.ToString());
+        json.WriteNumber("count", published.Count);
+        json.WriteNumber("duplicates", published.Duplicates);
+        json.WriteBoolean("durable", published.Durable);
+        if (answer.Each is null) return;
+        json.WriteStartArray("events");
+        foreach (var @event in answer.Each)
+        {
+            json.WriteStartObject();
+            json.WriteString("id", @event.Id.ToString());
+            json.WriteNumber("seq", @event.Id.Seq);
+            json.WriteBoolean("duplicate", @event.Duplicate);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    [LoggerMessage(EventIds.Published, LogLevel.Debug,
+        "Stream {Stream}: {Count} events appended, ids {First} to {Last} (durable: {Durable})")]
+    private static partial void Appended(ILogger logger, string stream, int count, Cursor first, Cursor last, bool durable);
+
+    [LoggerMessage(EventIds.PublishRefused, LogLevel.Debug, "Stream {Stream}: publishing refused, {Code}: {Detail}")]
+    private static partial void Refused(ILogger logger, string stream, ErrorCode code, string detail);
+}

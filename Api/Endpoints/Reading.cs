@@ -1,0 +1,114 @@
+using OrleansEvents.Api.Sse;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Endpoints;
+
+/// <summary>What one read holds while it lasts: leases on its streams, its patterns, its subscriber's session.</summary>
+internal sealed class Reading(IEventStreams streams, Operations operations, ReadRequest request) : IAsyncDisposable
+{
+    private readonly List<FeedLease> _leases = [];
+    private readonly List<IPatternLease> _patterns = [];
+    private readonly Queue<FeedLease?> _early = new();
+    private readonly Lock _lock = new();
+    private Action<FeedLease?>? _appeared;
+    private bool _disposed;
+
+    public IReadOnlyList<FeedLease> Leases => _leases;
+
+    public ISubscriberSession? Subscriber { get; private set; }
+
+    /// <summary>Whether every stream was deleted: there is nothing to read until one is made again.</summary>
+    public bool IsGone => !request.HasWildcards && _leases.TrueForAll(lease => lease.Feed.History.State == StreamState.Deleted);
+
+    /// <summary>Whether the client has read everything of streams that are completed.</summary>
+    public bool IsAtItsEnd => !request.HasWildcards && request.After is not null && (Subscriber?.PendingCount ?? 0) == 0
+        && _leases.TrueForAll(lease => lease.Feed.History.State switch
+        {
+            StreamState.Deleted => true,
+            StreamState.Completed => lease.Feed.Resolve(request.FromOf(lease.Feed.Stream)) is { Gap: null } start
+                && start.Seq >= lease.Feed.Head,
+            _ => false,
+        });
+
+    /// <summary>Who is given the streams that appear; those that appeared already come at once.</summary>
+    public Action<FeedLease?> Appeared
+    {
+        set
+        {
+            lock (_lock)
+            {
+                _appeared = value;
+                while (_early.TryDequeue(out var lease)) value(lease);
+            }
+        }
+    }
+
+    /// <summary>Opens all; a refusal when one cannot be.</summary>
+    public async ValueTask<Refusal?> Open()
+    {
+        foreach (var pattern in request.Patterns)
+        {
+            if (pattern.HasWildcard)
+            {
+                var followed = await operations.Limit(streams.FollowPattern(pattern, Offer));
+                if (followed.Refusal is { } refused) return refused;
+                _patterns.Add(followed.Value!);
+                foreach (var lease in followed.Value!.Matched) Add(lease);
+                continue;
+            }
+            var lent = await operations.LimitSimple(streams.Follow(pattern.Text));
+            if (lent.Refusal is { } refusal) return refusal;
+            Add(lent.Value!);
+        }
+        if (request.Subscriber is null) return null;
+        var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber));
+        Subscriber = session.Value;
+        return session.Refusal;
+    }
+
+    /// <summary>The leases, now the taker's to release.</summary>
+    public List<FeedLease> TakeLeases()
+    {
+        var taken = _leases.ToList();
+        _leases.Clear();
+        return taken;
+    }
+
+    /// <summary>The session, now the taker's to dispose.</summary>
+    public ISubscriberSession? TakeSubscriber()
+    {
+        var taken = Subscriber;
+        Subscriber = null;
+        return taken;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            while (_early.TryDequeue(out var lease)) lease?.Dispose();
+        }
+        foreach (var pattern in _patterns) pattern.Dispose();
+        foreach (var lease in _leases) lease.Dispose();
+        Subscriber?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>A stream that is named and matched, or matched by two patterns, is read once.</summary>
+    private void Add(FeedLease lease)
+    {
+        if (_leases.Exists(each => each.Feed == lease.Feed)) lease.Dispose();
+        else _leases.Add(lease);
+    }
+
+    private void Offer(FeedLease? lease)
+    {
+        lock (_lock)
+        {
+            if (_disposed) lease?.Dispose();
+            else if (_appeared is null) _early.Enqueue(lease);
+            else _appeared(lease);
+        }
+    }
+}

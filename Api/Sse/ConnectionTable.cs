@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+/// <summary>All open connections, what they share, and what is said to all of them.</summary>
+internal sealed class ConnectionTable : IDisposable
+{
+    private readonly ConcurrentDictionary<string, SseConnection> _connections = new(StringComparer.Ordinal);
+    private readonly Sweeper[] _sweepers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Sweeper())];
+    private readonly ConnectionClock _clock;
+    private int _nextSweeper;
+    private int _count;
+    private readonly CancellationTokenSource _draining = new();
+
+    public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time, SystemEvents system,
+        ILogger<SseConnection> logger)
+    {
+        (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);
+        PositionBytes = limits.PositionBytes;
+        _clock = new ConnectionClock(time);
+    }
+
+    public IEventStreams Streams { get; }
+
+    public SseOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public SystemEvents System { get; }
+
+    public ILogger Logger { get; }
+
+    /// <summary>Open connections.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    public Instant Now => Instant.Of(Time);
+
+    /// <summary>The longest position over many streams.</summary>
+    public int PositionBytes { get; }
+
+    /// <summary>Whether the server is stopping: a new connection is told so at once.</summary>
+    public bool IsDraining => _draining.IsCancellationRequested;
+
+    /// <summary>Is cancelled when the server begins to stop.</summary>
+    public CancellationToken Draining => _draining.Token;
+
+    public Sweeper NextSweeper() => _sweepers[(uint)Interlocked.Increment(ref _nextSweeper) % _sweepers.Length];
+
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    /// <summary>A time around a base, half to one and a half of it, so that many do not come back at once.</summary>
+    public static long Jittered(TimeSpan around) =>
+        (long)(around.TotalMilliseconds * (0.5 + RandomNumberGenerator.GetInt32(1001) / 1000.0));
+
+    public void Add(SseConnection connection)
+    {
+        _connections[connection.Id] = connection;
+        Interlocked.Increment(ref _count);
+        _clock.Add(connection);
+        if (IsDraining) connection.Signal(Signals.Shutdown);
+    }
+
+    public void Remove(SseConnection connection)
+    {
+        if (_connections.TryRemove(connection.Id, out _)) Interlocked.Decrement(ref _count);
+    }
+
+    /// <summary>Says something to every connection.</summary>
+    public void Tell(byte[] frame)
+    {
+        foreach (var connection in _connections.Values) connection.Tell(frame);
+    }
+
+    /// <summary>Tells everyone that the server stops; each connection ends when that is sent.</summary>
+    public void Drain()
+    {
+        _draining.Cancel();
+        foreach (var connection in _connections.Values) connection.Signal(Signals.Shutdown);
+    }
+
+    /// <summary>Cuts what has not ended.</summary>
+    public void Cut()
+    {
+        foreach (var connection in _connections.Values) connection.Abort();
+    }
+
+    public void Dispose()
+    {
+        _clock.Dispose();
+        _draining.Dispose();
+    }
+}

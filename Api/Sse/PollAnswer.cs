@@ -1,0 +1,233 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+/// <summary>
+/// One poll: what lies behind the position of each stream it reads, within a limit of events, of bytes and of events
+/// looked at; waits for the first when there is nothing.
+/// </summary>
+internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISubscriberSession? subscriber,
+    int positionBytes, TimeProvider time) : IFeedWatcher
+{
+    private const int MostBytes = 1 << 20;
+    private const int MostScanned = 20_000;
+    private const int StoredPage = 1000;
+    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly EventShape _shape = new(request.Types, names: false, raw: false, ids: true);
+    private readonly ArrayBufferWriter<byte> _events = new();
+    private readonly List<PollLine> _lines = [];
+    private readonly List<(string Stream, Gap Gap)> _gaps = [];
+    private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _count;
+    private int _scanned;
+    private bool _more;
+
+    public void Advanced(StreamFeed feed) => Volatile.Read(ref _moved).TrySetResult();
+
+    /// <summary>Reads, and waits as long as was asked for. Throws when the client leaves.</summary>
+    public async Task<ReadOnlyMemory<byte>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
+    {
+        foreach (var lease in leases) _lines.Add(new PollLine(lease.Feed, request.FromOf(lease.Feed.Stream)));
+        foreach (var line in _lines) line.Feed.Watch(this);
+        try
+        {
+            await ReadOwed();
+            using var patience = new CancellationTokenSource(request.Wait, time);
+            while (true)
+            {
+                Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                foreach (var line in _lines) await Read(line);
+                if (_count > 0 || _gaps.Count > 0 || _more || IsOver || patience.IsCancellationRequested) break;
+                await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
+            }
+        }
+        finally
+        {
+            foreach (var line in _lines) line.Feed.Unwatch(this);
+        }
+        return Answer();
+    }
+
+    private bool IsOver => !request.HasWildcards && _lines.TrueForAll(line =>
+        line.Feed.History.State is StreamState.Completed or StreamState.Deleted);
+
+    private bool IsFull => _count >= request.Limit || _events.WrittenCount >= MostBytes || _scanned >= MostScanned;
+
+    private long _owedThrough;
+
+    private async ValueTask ReadOwed()
+    {
+        if (subscriber is null) return;
+        _owedThrough = _lines[0].Feed.Head;
+        using var owed = await subscriber.ReadOwed(0, _owedThrough, request.Limit, MostBytes);
+        var carried = new List<long>();
+        foreach (ref readonly var slot in owed.Slots)
+        {
+            Add(owed.FrameOf(slot), slot);
+            carried.Add(slot.Seq);
+        }
+        subscriber.Delivered(carried);
+        _more = IsFull && owed.Count < subscriber.PendingCount;
+    }
+
+    private async ValueTask Read(PollLine line)
+    {
+        if (!line.Started && !TryStart(line)) return;
+        while (true)
+        {
+            if (IsFull)
+            {
+                _more |= line.Reader.MayHaveMore && line.Reader.Seq < line.Feed.Head;
+                return;
+            }
+            switch (line.Feed.Read(ref line.Reader, MostBytes - _events.WrittenCount, out var block))
+            {
+                case FeedRead.Nothing:
+                    return;
+                case FeedRead.Behind when await ReadStored(line):
+                    continue;
+                case FeedRead.Behind:
+                    return;
+                default:
+                    Take(line, block);
+                    break;
+            }
+        }
+    }
+
+    private bool TryStart(PollLine line)
+    {
+        if (line.Feed.History.State is not (StreamState.Open or StreamState.Completed)) return false;
+        var start = line.Feed.Resolve(line.From);
+        line.Reader.MoveTo(start.Seq);
+        line.Started = true;
+        if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
+        return true;
+    }
+
+    private void Take(PollLine line, FeedBlock block)
+    {
+        using (block)
+        {
+            var taken = 0;
+            while (taken < block.Count && !IsFull) Offer(block.Frame(block[taken]), block[taken++]);
+            line.Reader.Pass(block, taken);
+        }
+    }
+
+    /// <summary>Reads on behind the ring; false when storage does not answer.</summary>
+    private async ValueTask<bool> ReadStored(PollLine line)
+    {
+        if (line.Feed.History.StoredSince is not { } since || line.Reader.Seq < since)
+        {
+            var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Evicted);
+            line.Reader.MoveTo(start.Seq);
+            if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
+            return true;
+        }
+        var read = await streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes);
+        if (read.Refusal is not null) return false;
+        using var run = read.Value!;
+        var last = run.Count > 0 ? line.Reader.Seq : Math.Max(line.Feed.Floor, line.Reader.Seq);
+        foreach (ref readonly var slot in run.Slots)
+        {
+            if (IsFull) break;
+            Offer(run.FrameOf(slot), slot);
+            last = slot.Seq;
+        }
+        line.Reader.MoveTo(last);
+        return true;
+    }
+
+    private void Offer(ReadOnlySpan<byte> frame, in EventSlot slot)
+    {
+        _scanned++;
+        if (!_shape.Wants(frame, slot)) return;
+        if (subscriber is not null && slot.Critical)
+        {
+            var state = subscriber.StateOf(slot.Seq);
+            if (state == OwedState.Acknowledged || state == OwedState.Owed && slot.Seq <= _owedThrough) return;
+            if (state == OwedState.Owed) subscriber.Delivered([slot.Seq]);
+        }
+        Add(frame, slot);
+    }
+
+    private void Add(ReadOnlySpan<byte> frame, in EventSlot slot)
+    {
+        if (_count++ > 0) _events.Write(","u8);
+        EventShape.WriteJson(_events, frame, slot);
+    }
+
+    private ArraySegment<byte> Answer()
+    {
+        var body = new ArrayBufferWriter<byte>(_events.WrittenCount + 512);
+        body.Write("{\"events\":["u8);
+        body.Write(_events.WrittenSpan);
+        body.Write("],"u8);
+        var rest = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(rest, s_json))
+        {
+            json.WriteStartObject();
+            WriteRest(json);
+            json.WriteEndObject();
+        }
+        body.Write(rest.WrittenSpan[1..]);
+        return body.WrittenSpan.ToArray();
+    }
+
+    private void WriteRest(Utf8JsonWriter json)
+    {
+        json.WriteString("cursor", request.IsMany ? ManyPosition() : Position(_lines[0]));
+        if (_gaps.Count > 0)
+        {
+            json.WriteStartObject("gap");
+            GapJson.Write(json, _gaps[0].Stream, _gaps[0].Gap);
+            json.WriteEndObject();
+        }
+        if (request.IsMany) WriteGaps(json);
+        else WriteBounds(json, _lines[0].Feed);
+        json.WriteBoolean("more", _more);
+        json.WriteBoolean("completed", IsOver);
+    }
+
+    private void WriteGaps(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("gaps");
+        foreach (var (stream, gap) in _gaps)
+        {
+            json.WriteStartObject();
+            GapJson.Write(json, stream, gap);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void WriteBounds(Utf8JsonWriter json, StreamFeed feed)
+    {
+        var there = feed.History.State is StreamState.Open or StreamState.Completed;
+        json.WriteString("head", there ? feed.History.At(feed.Head).ToString() : null);
+        json.WriteString("oldest", there ? feed.History.At(feed.Floor).ToString() : null);
+    }
+
+    private static string Position(PollLine line) =>
+        line.Started ? line.Feed.History.At(line.Reader.Seq).ToString()
+        : line.From.Kind == ReadFromKind.Cursor ? line.From.Text! : "0";
+
+    private string ManyPosition() => ManyCursor.Format(
+        _lines.Where(line => line.Started).Select(line => KeyValuePair.Create(line.Feed.Stream, line.Feed.History.At(line.Reader.Seq))),
+        time.GetUtcNow().ToUnixTimeMilliseconds(), positionBytes);
+
+    private sealed class PollLine(StreamFeed feed, ReadFrom from)
+    {
+        public FeedReader Reader;
+
+        public StreamFeed Feed { get; } = feed;
+
+        public ReadFrom From { get; } = from;
+
+        public bool Started { get; set; }
+    }
+}

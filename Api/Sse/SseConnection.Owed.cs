@@ -1,0 +1,57 @@
+using System.Buffers;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+internal sealed partial class SseConnection
+{
+    private const int BacklogPage = 256;
+
+    /// <summary>What was owed up to the head at the beginning is carried beside the line; what comes after, on it.</summary>
+    private long _backlogThrough;
+    private long _backlogAfter;
+    private bool _backlogDone;
+
+    /// <summary>The next page of what the subscriber is owed. True: there is more of it, and the line waits.</summary>
+    private async ValueTask<bool> WriteBacklog()
+    {
+        if (_subscriber is null || _backlogDone) return false;
+        EventRun page;
+        try
+        {
+            page = await _subscriber.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage, _table.Options.MaxSendBytes);
+        }
+        catch (LogUnavailableException e)
+        {
+            // The line goes on; what is owed stays owed, and comes with the next connection.
+            _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
+            _backlogDone = true;
+            return false;
+        }
+        using (page)
+        {
+            foreach (ref readonly var slot in page.Slots)
+            {
+                _backlogAfter = slot.Seq;
+                _shape.Write(_output, page.FrameOf(slot), slot, beside: true);
+                _carried.Add(slot.Seq);
+                _events++;
+            }
+            _backlogDone = page.Count == 0;
+        }
+        return !_backlogDone;
+    }
+
+    /// <summary>Whether an event goes out on the line: not what this connection carries beside it, nor what was
+    /// acknowledged.</summary>
+    private bool CarriesOnLine(in EventSlot slot)
+    {
+        if (_subscriber is null || !slot.Critical) return true;
+        var state = _subscriber.StateOf(slot.Seq);
+        if (state == OwedState.Acknowledged) return false;
+        if (state == OwedState.NotOwed) return true;
+        if (slot.Seq <= _backlogThrough) return false;
+        _carried.Add(slot.Seq);
+        return true;
+    }
+}

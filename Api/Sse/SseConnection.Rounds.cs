@@ -1,0 +1,298 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Text.Json;
+using OrleansEvents.Api.Problems;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+internal sealed partial class SseConnection
+{
+    /// <summary>Positions over many streams go out at most this often while events flow.</summary>
+    private const long PositionEveryMs = 1000;
+
+    private readonly ConcurrentQueue<FeedLease> _appeared = new();
+    private readonly List<long> _carried = [];
+    private readonly HashSet<StreamLine> _unfinished = [];
+    private long _events;
+    private long _bytes;
+    private bool _greeted;
+    private bool _firstRound = true;
+    private bool _finishing;
+    private bool _positionMoved;
+    private long _positionToldMs;
+
+    /// <summary>A stream that matches one of the connection's patterns has appeared; null: one too many.</summary>
+    public void Appeared(FeedLease? lease)
+    {
+        if (lease is null)
+        {
+            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited, "More streams match than one connection reads."));
+            return;
+        }
+        _appeared.Enqueue(lease);
+        Signal(Signals.Advanced);
+        if (IsClosed && _appeared.TryDequeue(out var late)) late.Dispose();
+    }
+
+    /// <summary>One turn: everything that waits, at most so many bytes, then a flush. True: there is more.</summary>
+    private async ValueTask<bool> Round(Signals signals)
+    {
+        if (!_greeted) Greet();
+        while (_notices.TryDequeue(out var notice)) _output.Write(notice);
+        while (_appeared.TryDequeue(out var lease)) Take(lease);
+        var owedMore = await WriteBacklog();
+        var more = owedMore || await WriteLines();
+        if (_request.IsMany && _positionMoved && (!more || IsPositionDue)) signals |= Signals.Heartbeat;
+        if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
+        if ((signals & Signals.Shutdown) != 0) WriteShutdown();
+        if (_output.UnflushedBytes > 0)
+        {
+            _bytes += _output.UnflushedBytes;
+            await Flush();
+        }
+        _finished |= _finishing;
+        if (_carried.Count > 0)
+        {
+            _subscriber!.Delivered(_carried);
+            _carried.Clear();
+        }
+        return more;
+    }
+
+    private bool IsPositionDue => _table.Now.Ms - _positionToldMs >= PositionEveryMs;
+
+    /// <summary>The first frame. Its id is the position as the client knows it: a gap that follows has its own.</summary>
+    private void Greet()
+    {
+        _greeted = true;
+        var gaps = new List<(StreamLine Line, Gap Gap)>();
+        foreach (var line in _lines)
+            if (IsThere(line) && line.Start() is { } gap) gaps.Add((line, gap));
+        ServerFrame.Write(_output, "connected", this, static (json, self) => self.DescribeTo(json),
+            id: _request.IsMany ? _request.IdToRepeat ?? PositionText() : SinglePositionText(gaps.Count > 0),
+            retryMs: ConnectionTable.Jittered(_table.Options.Retry));
+        foreach (var (line, gap) in gaps) WriteGap(line, gap);
+        _positionMoved = gaps.Count > 0;
+    }
+
+    private void DescribeTo(Utf8JsonWriter json)
+    {
+        json.WriteString("connection", Id);
+        if (_request.IsMany)
+        {
+            json.WriteStartArray("streams");
+            foreach (var pattern in _request.Patterns) json.WriteStringValue(pattern.Text);
+            json.WriteEndArray();
+        }
+        else
+        {
+            var feed = _lines[0].Feed;
+            var known = IsThere(_lines[0]);
+            json.WriteString("stream", feed.Stream);
+            if (_request.Subscriber is { } subscriber) json.WriteString("subscriber", subscriber);
+            json.WriteString("head", known ? feed.History.At(feed.Head).ToString() : null);
+            json.WriteString("oldest", known ? feed.History.At(feed.Floor).ToString() : null);
+            json.WriteNumber("pending", _subscriber?.PendingCount ?? 0);
+        }
+        json.WriteNumber("heartbeat", HeartbeatEvery.TotalSeconds);
+    }
+
+    private string? SinglePositionText(bool hasGap)
+    {
+        var line = _lines[0];
+        if (line.Started && !hasGap) return line.Position.ToString();
+        return line.From.Kind switch
+        {
+            ReadFromKind.Cursor or ReadFromKind.Beginning => line.From.Text,
+            ReadFromKind.Buffer when !line.Started => "0",
+            _ => null,
+        };
+    }
+
+    private static bool IsThere(StreamLine line) => line.Feed.History.State is StreamState.Open or StreamState.Completed;
+
+    private async ValueTask<bool> WriteLines()
+    {
+        var budget = _table.Options.MaxSendBytes;
+        var more = false;
+        var line = Interlocked.Exchange(ref _queued, null);
+        if (_firstRound)
+        {
+            _firstRound = false;
+            foreach (var each in _lines) more |= await WriteLine(each, budget);
+        }
+        while (line is not null)
+        {
+            // Unqueued first: a move from here on queues it again.
+            var next = line.NextQueued;
+            line.Unqueue();
+            if (await WriteLine(line, budget)) more = true;
+            line = next;
+        }
+        foreach (var unfinished in _unfinished.ToArray())
+            more |= await WriteLine(unfinished, budget);
+        return more;
+    }
+
+    /// <summary>What is new on one line. True: there is more of it.</summary>
+    private async ValueTask<bool> WriteLine(StreamLine line, int budget)
+    {
+        var more = !line.Ended && (line.Started || Begin(line)) && await Advance(line, budget);
+        if (more) _unfinished.Add(line);
+        else _unfinished.Remove(line);
+        return more;
+    }
+
+    private bool Begin(StreamLine line)
+    {
+        var state = line.Feed.History.State;
+        if (state == StreamState.Deleted)
+        {
+            WriteEnd(line, "deleted");
+            return false;
+        }
+        if (!IsThere(line)) return false;
+        if (line.Start() is { } gap) WriteGap(line, gap);
+        return true;
+    }
+
+    private async ValueTask<bool> Advance(StreamLine line, int budget)
+    {
+        // Before reading: after the end nothing is appended.
+        var state = line.Feed.History.State;
+        if (state == StreamState.Deleted)
+        {
+            WriteEnd(line, "deleted");
+            return false;
+        }
+        switch (line.Feed.Read(ref line.Reader, budget, out var block))
+        {
+            case FeedRead.Block:
+                WriteBlock(line, block);
+                return state == StreamState.Completed || line.Reader.MayHaveMore;
+            case FeedRead.Behind:
+                return await CatchUp(line, budget);
+            default:
+                if (state == StreamState.Completed) WriteEnd(line, "completed");
+                return false;
+        }
+    }
+
+    private void WriteBlock(StreamLine line, FeedBlock block)
+    {
+        using (block)
+        {
+            if (_shape.IsPlain && _subscriber is null && line.SkipBeforeMs == 0)
+            {
+                _output.Write(block.Frames);
+                _events += block.Count;
+                line.Reader.Pass(block, block.Count);
+                line.ToldSeq = line.Reader.Seq;
+                return;
+            }
+            for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i]);
+            line.Reader.Pass(block, block.Count);
+        }
+    }
+
+    private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot)
+    {
+        _positionMoved = true;
+        if (slot.AppendedMs < line.SkipBeforeMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
+        _shape.Write(_output, frame, slot);
+        line.ToldSeq = slot.Seq;
+        _events++;
+    }
+
+    /// <summary>Reads on behind the ring: from storage if the stream is durable, else over a gap.</summary>
+    private async ValueTask<bool> CatchUp(StreamLine line, int budget)
+    {
+        var history = line.Feed.History;
+        if (history.StoredSince is not { } since || line.Reader.Seq < since)
+        {
+            var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Slow);
+            line.MoveTo(start.Seq);
+            if (start.Gap is { } gap) WriteGap(line, gap);
+            return true;
+        }
+        var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
+        if (read.Refusal is { } refusal)
+        {
+            // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
+            _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+            line.IsStuck = true;
+            return false;
+        }
+        line.IsStuck = false;
+        using var run = read.Value!;
+        foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
+        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(line.Feed.Floor, line.Reader.Seq));
+        return true;
+    }
+
+    private void WriteGap(StreamLine line, Gap gap)
+    {
+        _positionMoved = true;
+        ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json, told.line.Feed.Stream, told.gap),
+            id: _request.IsMany ? null : line.Position.ToString());
+    }
+
+    private void WriteEnd(StreamLine line, string reason)
+    {
+        line.Ended = true;
+        var head = line.Feed.History.At(line.Feed.Head).ToString();
+        ServerFrame.Write(_output, "end", (line.Feed.Stream, head, reason), static (json, told) =>
+        {
+            json.WriteString("stream", told.Stream);
+            json.WriteString("head", told.head);
+            json.WriteString("reason", told.reason);
+        }, id: _request.IsMany ? PositionText() : head);
+        _finishing |= !_request.HasWildcards && _lines.TrueForAll(each => each.Ended);
+    }
+
+    private void WriteHeartbeat()
+    {
+        // A line that waits for storage, which does not say when it is back.
+        foreach (var stuck in _lines.Where(each => each.IsStuck)) stuck.Advanced();
+        string? id = null;
+        if (_request.IsMany)
+        {
+            if (_positionMoved) id = PositionText();
+            (_positionMoved, _positionToldMs) = (false, _table.Now.Ms);
+        }
+        else if (_lines[0] is { Started: true } line && line.ToldSeq < line.Reader.Seq)
+        {
+            id = line.Position.ToString();
+            line.ToldSeq = line.Reader.Seq;
+        }
+        ServerFrame.Write(_output, "heartbeat", this, static (json, self) =>
+        {
+            json.WriteString("time", self._table.Time.GetUtcNow().ToString(Problem.TimeFormat, null));
+            json.WriteNumber("clients", self._table.Count);
+            if (!self._request.IsMany && IsThere(self._lines[0]))
+                json.WriteString("head", self._lines[0].Feed.History.At(self._lines[0].Feed.Head).ToString());
+        }, id);
+    }
+
+    private void WriteShutdown()
+    {
+        _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
+            retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
+        _finishing = true;
+    }
+
+    private void Take(FeedLease lease)
+    {
+        var line = LineOf(lease, _request.FromOfAppeared);
+        _lines.Add(line);
+        _sweeper.Add(line);
+        Queue(line);
+        _positionMoved = true;
+    }
+
+    /// <summary>The position over all streams of this connection.</summary>
+    private string PositionText() => ManyCursor.Format(
+        _lines.Where(line => line.Started).Select(line => KeyValuePair.Create(line.Feed.Stream, line.Position)),
+        _table.Now.UnixMs, _table.PositionBytes);
+}

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+/// <summary>Why a connection is to be looked at.</summary>
+[Flags]
+internal enum Signals
+{
+    None = 0,
+    Scheduled = 1,
+    Advanced = 2,
+    Continue = 4,
+    Heartbeat = 8,
+    Notice = 16,
+    Shutdown = 32,
+    Closed = 64,
+}
+
+/// <summary>
+/// One open SSE response: a cursor into each feed that it reads, and nothing queued. Whoever has news signals; the
+/// first signal pumps, on its own thread, and those that come meanwhile are taken up by the same pump. So one thread
+/// at a time writes, and a connection whose socket takes nothing holds nobody: its pump waits for the flush alone.
+/// </summary>
+internal sealed partial class SseConnection
+{
+    private const int MostNotices = 16;
+    private readonly ConnectionTable _table;
+    private readonly ReadRequest _request;
+    private readonly HttpContext _http;
+    private readonly PipeWriter _output;
+    private readonly EventShape _shape;
+    private readonly Sweeper _sweeper;
+    private readonly List<StreamLine> _lines = [];
+    private readonly ConcurrentQueue<byte[]> _notices = new();
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ISubscriberSession? _subscriber;
+    private StreamLine? _queued;
+    private int _signals;
+    private int _closed;
+    private long _nextHeartbeatMs;
+    private long _blockedSinceMs;
+    private bool _finished;
+
+    public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, ISubscriberSession? subscriber)
+    {
+        (_table, _request, _http, _subscriber) = (table, request, http, subscriber);
+        _output = http.Response.BodyWriter;
+        _shape = new EventShape(request.Types, request.Names, request.Raw, ids: !request.IsMany);
+        _sweeper = table.NextSweeper();
+        HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
+        _nextHeartbeatMs = table.Now.Ms + (long)HeartbeatEvery.TotalMilliseconds;
+    }
+
+    public string Id { get; } = ConnectionTable.NewId();
+
+    public TimeSpan HeartbeatEvery { get; }
+
+    public bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    /// <summary>When the clock should look next, monotonic.</summary>
+    public long NextLookMs =>
+        Math.Min(Volatile.Read(ref _nextHeartbeatMs), _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4));
+
+    /// <summary>Serves the connection until it ends.</summary>
+    public async Task Run(IEnumerable<StreamLine> lines)
+    {
+        _lines.AddRange(lines);
+        _backlogThrough = _lines.Count > 0 ? _lines[0].Feed.Head : 0;
+        using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!).Signal(Signals.Closed), this);
+        _table.Add(this);
+        foreach (var line in _lines) _sweeper.Add(line);
+        Opened(_table.Logger, Id, _request.Names_, _request.Subscriber);
+        Signal(Signals.Advanced);
+        await _done.Task;
+        Volatile.Write(ref _closed, 1);
+        _table.Remove(this);
+        foreach (var line in _lines)
+        {
+            _sweeper.Remove(line);
+            line.Release();
+        }
+        while (_appeared.TryDequeue(out var lease)) lease.Dispose();
+        _subscriber?.Dispose();
+        Ended(_table.Logger, Id, _events, _bytes);
+    }
+
+    /// <summary>The line for a stream of this connection.</summary>
+    public StreamLine LineOf(FeedLease lease, ReadFrom from, long skipBeforeMs = 0) =>
+        new(this, lease, from) { SkipBeforeMs = skipBeforeMs };
+
+    public void Signal(Signals what)
+    {
+        var before = (Signals)Interlocked.Or(ref _signals, (int)(what | Signals.Scheduled));
+        if ((before & Signals.Scheduled) == 0) _ = Pump();
+    }
+
+    /// <summary>A line has moved. Called once until the line is unqueued.</summary>
+    public void Queue(StreamLine line)
+    {
+        var head = Volatile.Read(ref _queued);
+        while (true)
+        {
+            line.NextQueued = head;
+            var seen = Interlocked.CompareExchange(ref _queued, line, head);
+            if (seen == head) return;
+            head = seen;
+        }
+    }
+
+    /// <summary>Says something beside the line; what a reader does not take in time is not kept for it.</summary>
+    public void Tell(byte[] frame)
+    {
+        if (_notices.Count >= MostNotices) _notices.TryDequeue(out _);
+        _notices.Enqueue(frame);
+        Signal(Signals.Notice);
+    }
+
+    /// <summary>The clock's look: is a heartbeat due, is a write stuck?</summary>
+    public void Look(long nowMs)
+    {
+        var blockedSince = Volatile.Read(ref _blockedSinceMs);
+        if (blockedSince != 0 && nowMs - blockedSince > _table.Options.WriteTimeout.TotalMilliseconds)
+        {
+            // It takes nothing, so it cannot be told; whoever watches can.
+            Dropped(_table.Logger, Id, _request.Names_, _table.Options.WriteTimeout.TotalSeconds);
+            _table.System.ConnectionError(ErrorCode.SlowClient,
+                "The connection took nothing for the write timeout and was closed.", Id, _request.Names_);
+            Abort();
+            return;
+        }
+        if (nowMs < Volatile.Read(ref _nextHeartbeatMs)) return;
+        Volatile.Write(ref _nextHeartbeatMs, nowMs + (long)HeartbeatEvery.TotalMilliseconds);
+        Signal(Signals.Heartbeat);
+    }
+
+    /// <summary>Cuts the connection.</summary>
+    public void Abort() => _http.Abort();
+
+    private async Task Pump()
+    {
+        try
+        {
+            while (true)
+            {
+                var signals = (Signals)Interlocked.And(ref _signals, (int)Signals.Scheduled);
+                if ((signals & Signals.Closed) != 0) break;
+                var more = await Round(signals);
+                if (_finished) break;
+                if (more)
+                {
+                    // The others first. The signal keeps whoever signals meanwhile from being missed.
+                    Interlocked.And(ref _signals, ~(int)Signals.Scheduled);
+                    _sweeper.Post(this);
+                    return;
+                }
+                if (Interlocked.CompareExchange(ref _signals, 0, (int)Signals.Scheduled) == (int)Signals.Scheduled) return;
+            }
+        }
+        catch (Exception e)
+        {
+            if (!_http.RequestAborted.IsCancellationRequested) Failed(_table.Logger, e, Id);
+        }
+        // Still marked as scheduled: nobody pumps again.
+        _done.TrySetResult();
+    }
+
+    private async ValueTask Flush()
+    {
+        var pending = _output.FlushAsync();
+        if (!pending.IsCompletedSuccessfully)
+        {
+            Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
+            var flushed = await pending;
+            Volatile.Write(ref _blockedSinceMs, 0);
+            _finished |= flushed.IsCompleted || flushed.IsCanceled;
+            return;
+        }
+        var result = pending.Result;
+        _finished |= result.IsCompleted || result.IsCanceled;
+    }
+
+    [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug, "Connection {Connection} reads {Streams} (subscriber {Subscriber})")]
+    private static partial void Opened(ILogger logger, string connection, string streams, string? subscriber);
+
+    [LoggerMessage(EventIds.ConnectionEnded, LogLevel.Debug, "Connection {Connection} ended after {Events} events, {Bytes} bytes")]
+    private static partial void Ended(ILogger logger, string connection, long events, long bytes);
+
+    [LoggerMessage(EventIds.ConnectionDropped, LogLevel.Warning,
+        "Connection {Connection} on {Streams} took nothing for {Seconds} s and is closed (SLOW_CLIENT)")]
+    private static partial void Dropped(ILogger logger, string connection, string streams, double seconds);
+
+    [LoggerMessage(EventIds.ConnectionFailed, LogLevel.Error, "Connection {Connection} failed")]
+    private static partial void Failed(ILogger logger, Exception e, string connection);
+}

@@ -1,0 +1,65 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+/// <summary>One stream's line on one connection: where it is, and whether it has begun.</summary>
+internal sealed class StreamLine(SseConnection connection, FeedLease lease, ReadFrom from)
+{
+    private int _queued;
+
+    public FeedReader Reader;
+
+    public StreamFeed Feed => lease.Feed;
+
+    public ReadFrom From { get; } = from;
+
+    /// <summary>Whether the position has been resolved: not while the stream is absent.</summary>
+    public bool Started { get; private set; }
+
+    public bool Ended { get; set; }
+
+    /// <summary>Whether it waits for storage to answer again.</summary>
+    public bool IsStuck { get; set; }
+
+    /// <summary>Up to here the client's own cursor has moved.</summary>
+    public long ToldSeq { get; set; }
+
+    /// <summary>Events appended before this time are skipped: a position that was a time. Unix milliseconds.</summary>
+    public long SkipBeforeMs { get; init; }
+
+    /// <summary>The sweeper's index of this line.</summary>
+    public int Place { get; set; }
+
+    /// <summary>The next in the connection's list of lines to look at.</summary>
+    public StreamLine? NextQueued { get; set; }
+
+    /// <summary>Where the reader is, as a cursor.</summary>
+    public Cursor Position => Feed.History.At(Reader.Seq);
+
+    /// <summary>The feed has moved: the connection looks at this line, now if it can.</summary>
+    public void Advanced()
+    {
+        if (Interlocked.Exchange(ref _queued, 1) == 0) connection.Queue(this);
+        connection.Signal(Signals.Advanced);
+    }
+
+    /// <summary>Taken from the list: moving again queues it again.</summary>
+    public void Unqueue() => Interlocked.Exchange(ref _queued, 0);
+
+    /// <summary>Resolves the position once the stream is there; the gap to be told, if any.</summary>
+    public Gap? Start()
+    {
+        var start = Feed.Resolve(From);
+        MoveTo(start.Seq);
+        Started = true;
+        return start.Gap;
+    }
+
+    public void MoveTo(long seq)
+    {
+        Reader.MoveTo(seq);
+        ToldSeq = seq;
+    }
+
+    public void Release() => lease.Dispose();
+}

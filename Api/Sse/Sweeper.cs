@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Sse;
+
+/// <summary>
+/// Brings what is new to a share of the connections. Feeds that moved queue up, each once; a sweep gives every
+/// connection of such a feed everything since its cursor, in one write, so that batches grow by themselves with the
+/// load. It runs on the thread pool, one worker at a time, and only while there is something to do.
+/// </summary>
+internal sealed class Sweeper : IThreadPoolWorkItem
+{
+    private readonly ConcurrentQueue<FeedReaders> _moved = new();
+    private readonly ConcurrentQueue<SseConnection> _unfinished = new();
+    private readonly Dictionary<StreamFeed, FeedReaders> _feeds = [];
+    private int _scheduled;
+
+    public void Add(StreamLine line)
+    {
+        lock (_feeds)
+        {
+            if (!_feeds.TryGetValue(line.Feed, out var readers))
+            {
+                readers = new FeedReaders(this);
+                _feeds.Add(line.Feed, readers);
+                line.Feed.Watch(readers);
+            }
+            readers.Add(line);
+        }
+    }
+
+    public void Remove(StreamLine line)
+    {
+        lock (_feeds)
+        {
+            if (!_feeds.TryGetValue(line.Feed, out var readers) || readers.Remove(line) > 0) return;
+            _feeds.Remove(line.Feed);
+            line.Feed.Unwatch(readers);
+        }
+    }
+
+    /// <summary>The connection has more to send, when the others have had their turn.</summary>
+    public void Post(SseConnection connection)
+    {
+        _unfinished.Enqueue(connection);
+        Schedule();
+    }
+
+    public void Execute()
+    {
+        // What is queued while this runs waits behind what was queued before.
+        for (var left = _moved.Count; left > 0 && _moved.TryDequeue(out var readers); left--) readers.Sweep();
+        for (var left = _unfinished.Count; left > 0 && _unfinished.TryDequeue(out var connection); left--)
+            connection.Signal(Signals.Continue);
+        Volatile.Write(ref _scheduled, 0);
+        if (!_moved.IsEmpty || !_unfinished.IsEmpty) Schedule();
+    }
+
+    private void Schedule()
+    {
+        if (Interlocked.Exchange(ref _scheduled, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>The lines of this sweeper's connections that read one feed.</summary>
+    private sealed class FeedReaders(Sweeper sweeper) : IFeedWatcher
+    {
+        private readonly List<StreamLine> _lines = [];
+        private StreamLine[]? _snapshot;
+        private int _queued;
+
+        public void Advanced(StreamFeed feed)
+        {
+            if (Interlocked.Exchange(ref _queued, 1) != 0) return;
+            sweeper._moved.Enqueue(this);
+            sweeper.Schedule();
+        }
+
+        public void Add(StreamLine line)
+        {
+            lock (_lines)
+            {
+                line.Place = _lines.Count;
+                _lines.Add(line);
+                _snapshot = null;
+            }
+        }
+
+        public int Remove(StreamLine line)
+        {
+            lock (_lines)
+            {
+                var last = _lines[^1];
+                (_lines[line.Place], last.Place) = (last, line.Place);
+                _lines.RemoveAt(_lines.Count - 1);
+                _snapshot = null;
+                return _lines.Count;
+            }
+        }
+
+        public void Sweep()
+        {
+            // Before reading: what comes after queues anew. The exchange is a fence, as a plain write would not be.
+            Interlocked.Exchange(ref _queued, 0);
+            StreamLine[] lines;
+            lock (_lines) lines = _snapshot ??= [.. _lines];
+            foreach (var line in lines) line.Advanced();
+        }
+    }
+}
