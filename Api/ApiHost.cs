@@ -37,14 +37,17 @@ internal static class ApiHost
     /// <summary>Starts a server. Tests pass <c>--urls http://127.0.0.1:0</c> and find its port in the result.</summary>
     /// <param name="args">As on the command line.</param>
     /// <param name="configure">Adds to or replaces what the server registers; called last.</param>
+    /// <param name="map">Maps further endpoints.</param>
     /// <param name="cancel">Gives up starting.</param>
     public static async Task<RunningApi> StartAsync(
-        string[] args, Action<IServiceCollection>? configure = null, CancellationToken cancel = default)
+        string[] args, Action<IServiceCollection>? configure = null, Action<IEndpointRouteBuilder>? map = null,
+        CancellationToken cancel = default)
     {
         var settings = Settings.Load(CommandLine.Parse(args).Settings, AppContext.BaseDirectory,
             Directory.GetCurrentDirectory(), Environment.GetEnvironmentVariables());
         var gate = new StartGate();
         var app = ApiBuilder.Build(settings, gate, configure);
+        map?.Invoke(app);
         try
         {
             await app.StartAsync(cancel);

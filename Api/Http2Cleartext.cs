@@ -44,7 +44,7 @@ internal sealed class Http2Cleartext(ConnectionDelegate next, TimeSpan firstByte
     private async Task<bool> OpensWithPreface(ConnectionContext connection)
     {
         var stop = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, connection.ConnectionClosed);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(firstByteTimeout);
         var input = connection.Transport.Input;
         while (true)

@@ -99,7 +99,8 @@ internal sealed class SettingsSource
         if (leaves.Count == 1 && leaves[0].Path.Length == depth)
             return JsonValue.Create(leaves[0].Text);
         var members = leaves.Where(leaf => leaf.Path.Length > depth)
-            .GroupBy(leaf => leaf.Path[depth], StringComparer.OrdinalIgnoreCase).ToList();
+            .GroupBy(leaf => leaf.Path[depth], StringComparer.OrdinalIgnoreCase)
+            .OrderBy(member => member.Key, StringComparer.Ordinal).ToList();
         if (members.TrueForAll(member => int.TryParse(member.Key, out _)))
         {
             return new JsonArray([.. members.OrderBy(member => int.Parse(member.Key, null))

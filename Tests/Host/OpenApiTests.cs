@@ -1,0 +1,85 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using OrleansEvents.Api.Problems;
+using Xunit;
+
+namespace OrleansEvents.Tests.Host;
+
+public sealed class OpenApiTests
+{
+    private static readonly string[] s_methods = ["get", "head", "post", "put", "delete"];
+
+    [Fact]
+    public async Task Every_reference_in_the_document_leads_somewhere()
+    {
+        await using var server = await Given.Server();
+        using var client = server.Client();
+        var document = await Document(client);
+        Assert.StartsWith("3.1.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
+        foreach (var reference in References(document))
+        {
+            var at = document;
+            foreach (var name in reference.Split('/').Skip(1))
+                Assert.True(at.TryGetProperty(name, out at), reference);
+        }
+    }
+
+    [Fact]
+    public async Task The_codes_in_the_document_are_those_of_answers()
+    {
+        await using var server = await Given.Server();
+        using var client = server.Client();
+        var codes = (await Document(client)).GetProperty("components").GetProperty("schemas").GetProperty("Problem")
+            .GetProperty("properties").GetProperty("code").GetProperty("enum").EnumerateArray().Select(code => code.GetString()!);
+        Assert.Equal(ErrorCatalogue.All.Where(row => row.Status is not null).Select(row => row.WireName), codes);
+    }
+
+    [Fact]
+    public async Task Every_operation_in_the_document_is_there()
+    {
+        await using var server = await Given.Server();
+        using var client = server.Client();
+        var missing = new List<string>();
+        foreach (var path in (await Document(client)).GetProperty("paths").EnumerateObject())
+        {
+            foreach (var method in path.Value.EnumerateObject().Select(operation => operation.Name).Where(s_methods.Contains))
+            {
+                if (await IsMissing(client, method, path.Name))
+                    missing.Add($"{method} {path.Name}");
+            }
+        }
+
+        Assert.Empty(missing);
+    }
+
+    // A stream or a subscriber that is not there is a 404 too; only routing says that there is no such path.
+    private static async Task<bool> IsMissing(HttpClient client, string method, string path)
+    {
+        var filled = path.Replace("{stream}", "openapi", StringComparison.Ordinal)
+            .Replace("{name}", "reader", StringComparison.Ordinal).Replace("{id}", "1", StringComparison.Ordinal);
+        using var request = new HttpRequestMessage(new HttpMethod(method.ToUpperInvariant()), filled);
+        if (method is "post" or "put")
+            request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        if (answer.StatusCode == HttpStatusCode.MethodNotAllowed)
+            return true;
+        if (answer.StatusCode != HttpStatusCode.NotFound || method == "head")
+            return false;
+        return (await answer.Json()).GetProperty("detail").GetString() == "There is no such path.";
+    }
+
+    private static async Task<JsonElement> Document(HttpClient client)
+    {
+        using var answer = await client.GetAsync("/openapi.json");
+        return await answer.Json();
+    }
+
+    private static IEnumerable<string> References(JsonElement at) => at.ValueKind switch
+    {
+        JsonValueKind.Object => at.EnumerateObject().SelectMany(member =>
+            member.NameEquals("$ref") ? [member.Value.GetString()!] : References(member.Value)),
+        JsonValueKind.Array => at.EnumerateArray().SelectMany(References),
+        _ => [],
+    };
+}
