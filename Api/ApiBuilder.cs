@@ -7,7 +7,7 @@ using OrleansEvents.Api.Problems;
 
 namespace OrleansEvents.Api;
 
-/// <summary>Puts the application together from nothing: only what is used is registered, so that it starts at once.</summary>
+/// <summary>Puts the application together from nothing: only what is used is registered, for a quick start.</summary>
 internal static class ApiBuilder
 {
     public static WebApplication Build(Settings settings, StartGate gate, Action<IServiceCollection>? configure)
@@ -25,7 +25,8 @@ internal static class ApiBuilder
         builder.WebHost.UseUrls(options.Urls.Split(';'));
         builder.Services.AddRouting();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Shutdown.Drain + TimeSpan.FromSeconds(5));
+        builder.Services.Configure<HostOptions>(host =>
+            host.ShutdownTimeout = options.Shutdown.Drain + TimeSpan.FromSeconds(5));
         options.AddTo(builder.Services);
         ApiParts.ConfigureServices(builder.Services, options);
         configure?.Invoke(builder.Services);
@@ -70,6 +71,7 @@ internal static class ApiBuilder
                 console.UseUtcTimestamp = true;
                 console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
             });
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLoggerOptions>(console =>
+            console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 }

@@ -3,7 +3,7 @@ using OrleansEvents.Api.Options;
 
 namespace OrleansEvents.Api;
 
-/// <summary>The embedded server: reads its settings, builds the application, starts it and runs it to its end.</summary>
+/// <summary>The embedded server: reads its settings, builds the application and runs it to its end.</summary>
 internal static class ApiHost
 {
     public static string Version { get; } = typeof(ApiHost).Assembly
@@ -29,7 +29,8 @@ internal static class ApiHost
         }
         catch (StartRefusedException refused)
         {
-            await Console.Error.WriteLineAsync($"OrleansEvents cannot start: {refused.Message.ReplaceLineEndings(" ")}");
+            var reason = refused.Message.ReplaceLineEndings(" ");
+            await Console.Error.WriteLineAsync($"OrleansEvents cannot start: {reason}");
             return 2;
         }
     }
@@ -52,6 +53,7 @@ internal static class ApiHost
         {
             await app.StartAsync(cancel);
             gate.Open();
+            Lifecycle.Follow(app, settings.Options);
             return new RunningApi(app, settings.Options);
         }
         catch (Exception failure)

@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace OrleansEvents.Api;
 
 /// <summary>
-/// HTTP/1.1 and HTTP/2 with prior knowledge on one cleartext port. Kestrel takes every connection without TLS for HTTP/1.1;
-/// this looks at the first bytes, and tells it of a connection that opens with the preface of HTTP/2.
+/// HTTP/1.1 and HTTP/2 with prior knowledge on one cleartext port. Kestrel takes every connection without TLS for
+/// HTTP/1.1; this looks at the first bytes, and tells it of a connection that opens with the preface of HTTP/2.
 /// </summary>
 /// <remarks>
 /// Kestrel reads the protocol of a single connection from a feature that is not public. Where a later Kestrel has it no
@@ -43,7 +43,8 @@ internal sealed class Http2Cleartext(ConnectionDelegate next, TimeSpan firstByte
     // Kestrel's own timeouts begin behind this step, so a connection that says nothing is ended here.
     private async Task<bool> OpensWithPreface(ConnectionContext connection)
     {
-        var stop = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
+        var lifetime = connection.Features.Get<IConnectionLifetimeNotificationFeature>();
+        var stop = lifetime?.ConnectionClosedRequested ?? CancellationToken.None;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(firstByteTimeout);
         var input = connection.Transport.Input;
@@ -84,7 +85,7 @@ internal sealed class Http2Cleartext(ConnectionDelegate next, TimeSpan firstByte
         {
             return s_featureType is null ? null : Activator.CreateInstance(s_featureType, HttpProtocols.Http2);
         }
-        catch (Exception failure) when (failure is MissingMethodException or MemberAccessException or TargetInvocationException)
+        catch (Exception failure) when (failure is MemberAccessException or TargetInvocationException)
         {
             return null;
         }

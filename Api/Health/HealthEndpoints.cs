@@ -5,7 +5,7 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Health;
 
-/// <summary>Whether the process lives (<c>/healthz</c>), and whether it is worth sending requests to (<c>/readyz</c>).</summary>
+/// <summary>Whether the process lives (<c>/healthz</c>), and whether it can serve requests (<c>/readyz</c>).</summary>
 internal static class HealthEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes)

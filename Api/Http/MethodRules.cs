@@ -31,7 +31,8 @@ internal sealed class MethodRules(RequestDelegate next)
 
     private static Task Disallow(HttpContext context)
     {
-        var methods = new SortedSet<string>(context.Response.Headers.GetCommaSeparatedValues("Allow"), StringComparer.Ordinal);
+        var routed = context.Response.Headers.GetCommaSeparatedValues("Allow");
+        var methods = new SortedSet<string>(routed, StringComparer.Ordinal);
         if (methods.Contains(HttpMethods.Get))
             methods.Add(HttpMethods.Head);
         methods.Add(HttpMethods.Options);
@@ -54,7 +55,7 @@ internal sealed class HeadRequest
     public static readonly HeadRequest Instance = new();
 }
 
-/// <summary>After routing: the endpoint sees the method that was asked for. The server itself sends no body to a HEAD.</summary>
+/// <summary>After routing: the endpoint sees the method that was asked for. Kestrel sends no body to a HEAD.</summary>
 internal sealed class RestoreHead(RequestDelegate next)
 {
     public Task InvokeAsync(HttpContext context)

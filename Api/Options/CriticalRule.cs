@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace OrleansEvents.Api.Options;
 
-/// <summary>Events of a type are critical; with <c>Where</c>, those whose data holds one of the values in each member.</summary>
+/// <summary>Events of a type are critical; with <c>Where</c>, if their data has one of its values in each.</summary>
 internal sealed record CriticalRule(string Type, IReadOnlyDictionary<string, IReadOnlyList<string>> Where)
 {
     public static readonly IReadOnlyList<CriticalRule> Defaults =

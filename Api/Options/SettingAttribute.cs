@@ -1,6 +1,6 @@
 namespace OrleansEvents.Api.Options;
 
-/// <summary>Says what a setting means, in which unit, and within which bounds; docs/limits.md is made from it.</summary>
+/// <summary>Says what a setting means, in which unit and within which bounds; makes docs/limits.md.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SettingAttribute(string meaning) : Attribute
 {

@@ -7,11 +7,13 @@ internal static class SettingRules
     {
         var (limits, sse) = (options.Limits, options.Sse);
         Require(limits.EventBytes <= limits.RequestBytes, "Limits:EventBytes", "is more than Limits:RequestBytes");
-        Require(limits.PositionBytes <= limits.HeaderBytes / 2, "Limits:PositionBytes", "is over half of Limits:HeaderBytes");
+        Require(limits.PositionBytes <= limits.HeaderBytes / 2,
+            "Limits:PositionBytes", "is over half of Limits:HeaderBytes");
         Require(sse.HeartbeatMin <= sse.HeartbeatMax, "Sse:HeartbeatMin", "is more than Sse:HeartbeatMax");
         Require(sse.Heartbeat >= sse.HeartbeatMin && sse.Heartbeat <= sse.HeartbeatMax,
             "Sse:Heartbeat", "is not between Sse:HeartbeatMin and Sse:HeartbeatMax");
-        Require(options.Streams.BufferBytes <= limits.MemoryBytes, "Streams:BufferBytes", "is more than Limits:MemoryBytes");
+        Require(options.Streams.BufferBytes <= limits.MemoryBytes,
+            "Streams:BufferBytes", "is more than Limits:MemoryBytes");
         foreach (var url in options.Urls.Split(';'))
             Require(IsAddress(url), "--urls", $"'{url}' is not an address such as {ServerOptions.DefaultUrls}");
         foreach (var origin in options.Cors.Origins)
@@ -29,7 +31,8 @@ internal static class SettingRules
         try
         {
             var address = BindingAddress.Parse(url);
-            return address.Scheme is "http" or "https" && address.PathBase.Length == 0 && address.Port is >= 0 and <= 65535;
+            return address.Scheme is "http" or "https" && address.PathBase.Length == 0
+                && address.Port is >= 0 and <= 65535;
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException)
         {

@@ -17,7 +17,9 @@ internal static class SettingText
         if (type == typeof(string))
             return text.Length > 0 ? text : throw new FormatException("needs a value");
         if (type == typeof(bool))
-            return bool.TryParse(text, out var flag) ? flag : throw new FormatException($"'{text}' is not true or false");
+            return bool.TryParse(text, out var flag)
+                ? flag
+                : throw new FormatException($"'{text}' is not true or false");
         if (type.IsEnum)
             return ParseName(type, text);
         if (type == typeof(IReadOnlyList<string>))
@@ -118,7 +120,9 @@ internal static class SettingText
                 throw new FormatException("where is an object of members and their values");
         }
 
-        return string.IsNullOrEmpty(type) ? throw new FormatException("a rule needs a type") : new CriticalRule(type, where);
+        return string.IsNullOrEmpty(type)
+            ? throw new FormatException("a rule needs a type")
+            : new CriticalRule(type, where);
     }
 
     private static string[] ParseValues(JsonElement values) => values.ValueKind == JsonValueKind.Array

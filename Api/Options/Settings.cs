@@ -3,13 +3,15 @@ using System.Reflection;
 
 namespace OrleansEvents.Api.Options;
 
-/// <summary>Everything that was set, from the weakest source to the strongest: files, environment, command line.</summary>
+/// <summary>All that was set, from the weakest source to the strongest: files, environment, command line.</summary>
 internal sealed record Settings(ServerOptions Options, IReadOnlyList<KeyValuePair<string, string?>> Flat)
 {
-    public static Settings Load(SettingsSource commandLine, string contentRoot, string workingFolder, IDictionary variables)
+    public static Settings Load(
+        SettingsSource commandLine, string contentRoot, string workingFolder, IDictionary variables)
     {
         var merged = new SettingsSource();
-        foreach (var folder in new[] { contentRoot, workingFolder }.Select(Path.TrimEndingDirectorySeparator).Distinct())
+        string[] folders = [contentRoot, workingFolder];
+        foreach (var folder in folders.Select(Path.TrimEndingDirectorySeparator).Distinct())
         {
             var file = Path.Combine(folder, "appsettings.json");
             if (File.Exists(file))

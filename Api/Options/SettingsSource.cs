@@ -88,7 +88,8 @@ internal sealed class SettingsSource
     private void RemoveList(string path)
     {
         var prefix = path + ":";
-        foreach (var key in _values.Keys.Where(key => key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)).ToList())
+        var elements = _values.Keys.Where(key => key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
+        foreach (var key in elements.ToList())
             _values.Remove(key);
         _values.Remove(path);
     }

@@ -3,7 +3,7 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Problems;
 
-/// <summary>The outermost step of every request: what goes wrong inside becomes a problem answer, logged once.</summary>
+/// <summary>The outermost step of a request: what goes wrong inside becomes a problem answer, logged once.</summary>
 internal sealed partial class FaultBoundary(RequestDelegate next, ILogger<FaultBoundary> log)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -34,7 +34,8 @@ internal sealed partial class FaultBoundary(RequestDelegate next, ILogger<FaultB
             return Task.CompletedTask;
         }
 
-        var code = bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCode.EventTooLarge : ErrorCode.InvalidInput;
+        var isTooLarge = bad.StatusCode == StatusCodes.Status413PayloadTooLarge;
+        var code = isTooLarge ? ErrorCode.EventTooLarge : ErrorCode.InvalidInput;
         context.Response.Clear();
         return Problem.Write(context, code, bad.Message);
     }
@@ -51,7 +52,8 @@ internal sealed partial class FaultBoundary(RequestDelegate next, ILogger<FaultB
         }
 
         context.Response.Clear();
-        var refusal = new Refusal(ErrorCode.ServerError, $"The server failed; its log tells more under trace id {traceId}.");
+        var detail = $"The server failed; its log tells more under trace id {traceId}.";
+        var refusal = new Refusal(ErrorCode.ServerError, detail);
         return Problem.Write(context, refusal, more: json => json.WriteString("traceId", traceId));
     }
 

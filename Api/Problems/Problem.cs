@@ -28,7 +28,10 @@ internal static class Problem
         response.ContentType = ContentType;
         response.Headers.CacheControl = "no-store";
         if ((refusal.RetryAfter ?? row.RetryAfter) is { } wait)
-            response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        {
+            var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
 
         var body = new ArrayBufferWriter<byte>(512);
         Encode(body, context, refusal, row, more);

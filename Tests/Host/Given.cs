@@ -10,10 +10,12 @@ namespace OrleansEvents.Tests.Host;
 /// <summary>What the tests of the host share: a real server on a free port, and reading its answers.</summary>
 internal static class Given
 {
-    public static readonly string[] Quiet = ["--urls", "http://127.0.0.1:0", "--store", "memory"];
+    public static readonly string[] Quiet =
+        ["--urls", "http://127.0.0.1:0", "--store", "memory", "--Logging:LogLevel:OrleansEvents", "Warning"];
 
     public static Task<RunningApi> Server(
-        string[]? options = null, Action<IServiceCollection>? services = null, Action<IEndpointRouteBuilder>? map = null) =>
+        string[]? options = null, Action<IServiceCollection>? services = null,
+        Action<IEndpointRouteBuilder>? map = null) =>
         ApiHost.StartAsync([.. Quiet, .. options ?? []], services, map, TestContext.Current.CancellationToken);
 
     public static HttpClient Client(this RunningApi server, Version? version = null) => new()

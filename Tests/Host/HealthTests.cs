@@ -55,7 +55,8 @@ public sealed class HealthTests
     public async Task The_servers_own_check_fails_once_it_is_told_to_stop()
     {
         await using var server = await Given.Server();
-        var check = server.App.Services.GetServices<ReadinessCheck>().Single(one => one.Name == ReadinessCheck.ServerName);
+        var check = server.App.Services.GetServices<ReadinessCheck>()
+            .Single(one => one.Name == ReadinessCheck.ServerName);
         Assert.Null(check.Failing());
         await server.App.StopAsync();
         Assert.Equal("draining", check.Failing());

@@ -68,7 +68,8 @@ public sealed class Http2Tests
         var isTaken = false;
         var input = new Pipe();
         await input.Writer.WriteAsync(Encoding.ASCII.GetBytes(said));
-        await using var connection = new DefaultConnectionContext("c", new DuplexPipe(input.Reader), new DuplexPipe(input.Reader));
+        var pipe = new DuplexPipe(input.Reader);
+        await using var connection = new DefaultConnectionContext("c", pipe, pipe);
         var step = new Http2Cleartext(_ =>
         {
             isTaken = true;

@@ -31,7 +31,8 @@ public sealed class OpenApiTests
         await using var server = await Given.Server();
         using var client = server.Client();
         var codes = (await Document(client)).GetProperty("components").GetProperty("schemas").GetProperty("Problem")
-            .GetProperty("properties").GetProperty("code").GetProperty("enum").EnumerateArray().Select(code => code.GetString()!);
+            .GetProperty("properties").GetProperty("code").GetProperty("enum").EnumerateArray()
+            .Select(code => code.GetString()!);
         Assert.Equal(ErrorCatalogue.All.Where(row => row.Status is not null).Select(row => row.WireName), codes);
     }
 
@@ -43,7 +44,8 @@ public sealed class OpenApiTests
         var missing = new List<string>();
         foreach (var path in (await Document(client)).GetProperty("paths").EnumerateObject())
         {
-            foreach (var method in path.Value.EnumerateObject().Select(operation => operation.Name).Where(s_methods.Contains))
+            var operations = path.Value.EnumerateObject().Select(operation => operation.Name);
+            foreach (var method in operations.Where(s_methods.Contains))
             {
                 if (await IsMissing(client, method, path.Name))
                     missing.Add($"{method} {path.Name}");

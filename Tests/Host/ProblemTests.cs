@@ -143,7 +143,8 @@ public sealed partial class ProblemTests
     [InlineData(ErrorCode.RateLimited, 2.2, "3")]
     [InlineData(ErrorCode.CircuitOpen, 0.001, "1")]
     [InlineData(ErrorCode.KeyConflict, null, null)]
-    public async Task Waiting_is_advised_where_it_helps_in_whole_seconds(ErrorCode code, double? seconds, string? header)
+    public async Task Waiting_is_advised_where_it_helps_in_whole_seconds(
+        ErrorCode code, double? seconds, string? header)
     {
         TimeSpan? wait = seconds is { } s ? TimeSpan.FromSeconds(s) : null;
         await using var server = await Given.Server(

@@ -48,7 +48,8 @@ public sealed class ProgramTests
     {
         using var program = Start("--urls", "http://127.0.0.1:0", "--store", "memory");
         var banner = new List<string>();
-        while (await program.StandardOutput.ReadLineAsync() is { } line && !line.StartsWith("Ctrl+C", StringComparison.Ordinal))
+        while (await program.StandardOutput.ReadLineAsync() is { } line
+            && !line.StartsWith("Ctrl+C", StringComparison.Ordinal))
             banner.Add(line);
         Assert.Contains(banner, line => line.Contains("listens on http://127.0.0.1:", StringComparison.Ordinal));
         Assert.Equal(2, banner.Count(line => line.StartsWith("  curl ", StringComparison.Ordinal)));

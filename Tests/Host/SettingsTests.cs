@@ -39,12 +39,14 @@ public sealed class SettingsTests : IDisposable
         Write(_work, """{"Streams":{"BufferBytes":2002,"Backlog":3002}}""");
         _environment["ORLEANSEVENTS__STREAMS__BACKLOG"] = "3003";
         _environment["OrleansEvents__Sse__Retry"] = "0.5";
-        var options = Load("--streams:dedupewindow=7", "--Sse:Retry", "0.25", "--data", "/d", "--store", "memory", "--repair");
+        var options = Load("--streams:dedupewindow=7", "--Sse:Retry", "0.25",
+            "--data", "/d", "--store", "memory", "--repair");
         Assert.Equal((1, 2002, 3003, true),
             (options.Streams.Buffer, options.Streams.BufferBytes, options.Streams.Backlog, options.Streams.Durable));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Streams.DedupeWindow);
         Assert.Equal(TimeSpan.FromSeconds(0.25), options.Sse.Retry);
-        Assert.Equal(("/d", StoreKind.Memory, true), (options.Storage.Data, options.Storage.Store, options.Storage.Repair));
+        Assert.Equal(("/d", StoreKind.Memory, true),
+            (options.Storage.Data, options.Storage.Store, options.Storage.Repair));
     }
 
     [Fact]
