@@ -2,7 +2,7 @@ using System.Text.Unicode;
 
 namespace OrleansEvents.Streams;
 
-/// <summary>What a JSON reader does not check in the bytes it is given, and every text from outside must pass.</summary>
+/// <summary>What a JSON reader does not check in its bytes, and every text from outside must pass.</summary>
 internal static class JsonText
 {
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];

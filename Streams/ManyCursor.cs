@@ -38,13 +38,13 @@ public sealed class ManyCursor
     private ManyCursor(KeyValuePair<string, Cursor>[] positions, long? timeMs) =>
         (_positions, TimeMs) = (positions, timeMs);
 
-    /// <summary>The time, Unix milliseconds, up to which everything had been passed; null: there are positions.</summary>
+    /// <summary>Unix milliseconds up to which everything had been passed; null: there are positions.</summary>
     public long? TimeMs { get; }
 
     /// <summary>A cursor for each stream, in ordinal order of the names; empty when there is a time.</summary>
     public IReadOnlyList<KeyValuePair<string, Cursor>> Positions => _positions;
 
-    /// <summary>The position on one stream; false for a stream that had not been seen, and when there is a time.</summary>
+    /// <summary>The position on one stream; false for one that had not been seen, and when there is a time.</summary>
     public bool TryFind(string stream, out Cursor cursor)
     {
         var (low, high) = (0, _positions.Length - 1);

@@ -36,7 +36,7 @@ public sealed record StreamSettings
     /// <summary>Events that the buffer holds; older ones are evicted. 1 to 10,000,000.</summary>
     public int Buffer { get; init; } = 100;
 
-    /// <summary>Bytes that the buffer holds; older events are evicted, the newest always stays. 4 KiB to 1 GiB.</summary>
+    /// <summary>Bytes that the buffer holds; older events are evicted. 4 KiB to 1 GiB.</summary>
     public int BufferBytes { get; init; } = 1 << 20;
 
     /// <summary>How old events of the buffer may become; null: of any age. 1 ms to ten years.</summary>

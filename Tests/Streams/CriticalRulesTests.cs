@@ -108,7 +108,8 @@ public sealed class CriticalRulesTests
     [Fact]
     public void Rules_members_values_and_texts_are_bounded()
     {
-        static string Many(int count, Func<int, string> item) => string.Join(',', Enumerable.Range(0, count).Select(item));
+        static string Many(int count, Func<int, string> item) =>
+            string.Join(',', Enumerable.Range(0, count).Select(item));
         static bool Accepted(string json) => CriticalRules.TryParse(Encoding.UTF8.GetBytes(json), out _, out _);
         static string Where(string members) => "[{\"type\":\"t\",\"where\":{" + members + "}}]";
         foreach (var (count, accepted) in new[] { (100, true), (101, false) })
@@ -135,7 +136,8 @@ public sealed class CriticalRulesTests
 
     private static CriticalRules Rules(string json)
     {
-        Assert.True(CriticalRules.TryParse(Encoding.UTF8.GetBytes(json), out var rules, out var refusal), refusal.Detail);
+        Assert.True(CriticalRules.TryParse(Encoding.UTF8.GetBytes(json), out var rules, out var refusal),
+            refusal.Detail);
         return rules;
     }
 

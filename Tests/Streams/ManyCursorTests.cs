@@ -144,8 +144,8 @@ public sealed class ManyCursorTests
     [Fact]
     public void A_text_beyond_the_bound_is_refused()
     {
-        var text = ManyCursor.Format(Enumerable.Range(0, 300).Select(i => KeyValuePair.Create($"s{i}", default(Cursor))),
-            Now, int.MaxValue);
+        var positions = Enumerable.Range(0, 300).Select(i => KeyValuePair.Create($"s{i}", default(Cursor)));
+        var text = ManyCursor.Format(positions, Now, int.MaxValue);
         Assert.False(ManyCursor.TryParse(text, out _));
         Assert.True(ManyCursor.TryParse(text, out _, text.Length));
     }
@@ -163,7 +163,8 @@ public sealed class ManyCursorTests
             var text = new StringBuilder(ManyCursor.Format(d.positions, Now));
             text[d.at % text.Length] = (char)d.with;
             if (d.cut) text.Length = d.at % text.Length;
-            return !ManyCursor.TryParse(text.ToString(), out var cursor) || cursor.Positions.All(p => StreamName.IsValid(p.Key));
+            return !ManyCursor.TryParse(text.ToString(), out var cursor)
+                || cursor.Positions.All(p => StreamName.IsValid(p.Key));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
     }
 }

@@ -23,7 +23,8 @@ public sealed class PublishBodyPropertyTests
         from critical in Gen.Elements<bool?>(null, true, false)
         from key in Gen.Elements([null, .. _texts])
         from ms in Gen.Choose(0, int.MaxValue)
-        select new Sent(type, version, data, critical, key, ms % 3 == 0 ? null : DateTimeOffset.UnixEpoch.AddMilliseconds(ms));
+        let time = DateTimeOffset.UnixEpoch.AddMilliseconds(ms)
+        select new Sent(type, version, data, critical, key, ms % 3 == 0 ? null : time);
 
     [Fact]
     public void Events_come_back_as_they_were_sent_by_array_and_by_lines()
@@ -68,7 +69,8 @@ public sealed class PublishBodyPropertyTests
     private static List<Sent> Parsed(string text, PublishForm form)
     {
         var bytes = Encoding.UTF8.GetBytes(text);
-        Assert.True(PublishBody.TryParse(bytes, form, PublishLimits.Default, out var body, out var refusal), refusal.Detail);
+        Assert.True(PublishBody.TryParse(bytes, form, PublishLimits.Default, out var body, out var refusal),
+            refusal.Detail);
         using (body)
         {
             return [.. body.Events.ToArray().Select(e => new Sent(

@@ -36,7 +36,7 @@ public sealed class PublishBodyTests
     [InlineData(" [ {\"type\":\"a\",\"data\":1} ,\r\n{\"type\":\"b\",\"data\":2}\n]\t", PublishForm.Json)]
     [InlineData("\ufeff[{\"type\":\"a\",\"data\":1},{\"type\":\"b\",\"data\":2}]", PublishForm.Json)]
     [InlineData("{\"type\":\"a\",\"data\":1}\n{\"type\":\"b\",\"data\":2}", PublishForm.Ndjson)]
-    [InlineData("\ufeff\r\n{\"type\":\"a\",\"data\":1}\r\n \t\r\n\n {\"type\":\"b\",\"data\":2} \r\n", PublishForm.Ndjson)]
+    [InlineData("\ufeff\r\n{\"type\":\"a\",\"data\":1}\r\n \t\n {\"type\":\"b\",\"data\":2} \r\n", PublishForm.Ndjson)]
     public void An_array_and_lines_give_their_events_in_order(string text, PublishForm form)
     {
         using var body = Accepted(text, form);
@@ -167,7 +167,8 @@ public sealed class PublishBodyTests
     [Fact]
     public void Data_may_be_64_deep()
     {
-        static string Nested(int depth) => "{\"type\":\"t\",\"data\":" + new string('[', depth) + new string(']', depth) + "}";
+        static string Nested(int depth) =>
+            "{\"type\":\"t\",\"data\":" + new string('[', depth) + new string(']', depth) + "}";
         AssertAccepted(Nested(64), true);
         AssertAccepted("[" + Nested(64) + "]", true);
         AssertAccepted(Nested(65), false);
@@ -200,7 +201,8 @@ public sealed class PublishBodyTests
     [Fact]
     public void An_idempotency_key_numbers_the_events_that_have_no_key()
     {
-        using var body = Accepted("""[{"type":"t","data":1},{"type":"t","data":2,"key":"own"},{"type":"t","data":3}]""");
+        using var body = Accepted(
+            """[{"type":"t","data":1},{"key":"own","type":"t","data":2},{"type":"t","data":3}]""");
         Assert.Null(body.WithIdempotencyKey("K"));
         Assert.Equal(["K/0", "own", "K/2"], body.Events.ToArray().Select(e => e.Key));
     }
@@ -252,14 +254,15 @@ public sealed class PublishBodyTests
 
     private static void AssertAccepted(string text, bool accepted)
     {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        var parsed = PublishBody.TryParse(bytes, PublishForm.Json, PublishLimits.Default, out var body, out var refusal);
+        var parsed = PublishBody.TryParse(Encoding.UTF8.GetBytes(text), PublishForm.Json, PublishLimits.Default,
+            out var body, out var refusal);
         Assert.Equal(accepted, parsed);
         if (!accepted) Assert.Equal(ErrorCode.InvalidInput, refusal.Code);
         body?.Dispose();
     }
 
-    private static void Refused(byte[] bytes, PublishForm form, ErrorCode code, string why, PublishLimits? limits = null)
+    private static void Refused(byte[] bytes, PublishForm form, ErrorCode code, string why,
+        PublishLimits? limits = null)
     {
         Assert.False(PublishBody.TryParse(bytes, form, limits ?? PublishLimits.Default, out _, out var refusal));
         Assert.Equal(code, refusal.Code);
