@@ -117,6 +117,16 @@ public sealed class StreamPatternTests
             .QuickCheckThrowOnFailure();
     }
 
+    [Fact]
+    public void Matching_allocates_nothing()
+    {
+        Assert.True(StreamPattern.TryParse("processes.*.>", out var pattern, out _));
+        Assert.True(pattern.Matches("processes.42.logs"));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++) pattern.Matches("processes.42.logs");
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     private static bool Reference(ReadOnlySpan<string> pattern, ReadOnlySpan<string> name)
     {
         if (pattern.IsEmpty || name.IsEmpty) return pattern.IsEmpty && name.IsEmpty;
