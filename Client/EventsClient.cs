@@ -1,0 +1,193 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace OrleansEvents.Client;
+
+/// <summary>
+/// Publishes to and reads from an OrleansEvents server. One instance serves a whole application, from any thread.
+/// </summary>
+public sealed class EventsClient : IDisposable
+{
+    private readonly HttpClient _http;
+    private readonly bool _ownsHttp;
+    private readonly EventsClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Addresses _addresses;
+    private readonly Requests _requests;
+    private readonly string _keyPrefix = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private long _lastKey;
+
+    /// <summary>Makes a client of one server.</summary>
+    /// <param name="server">The server's address, such as <c>http://127.0.0.1:5080</c>.</param>
+    /// <param name="http">
+    /// What requests go through; credentials belong in its default headers. Null makes one that this client disposes.
+    /// </param>
+    /// <param name="options">Retries and time limits.</param>
+    /// <param name="time">The clock that delays and limits are measured with.</param>
+    public EventsClient(
+        Uri server, HttpClient? http = null, EventsClientOptions? options = null, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        _addresses = new Addresses(server);
+        _ownsHttp = http is null;
+        _http = http ?? NewHttpClient(server);
+        _options = options ?? new EventsClientOptions();
+        _time = time ?? TimeProvider.System;
+        _requests = new Requests(_http, _options, _time);
+    }
+
+    /// <summary>Publishes one event. Retried with the same key, so that it is appended once.</summary>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public Task<PublishResult> PublishAsync(
+        string stream, NewEvent @event, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        return PublishAsync(stream, [@event], cancellationToken);
+    }
+
+    /// <summary>
+    /// Publishes events together: all are appended next to each other and in order, or none is. The server takes up to
+    /// 10,000 events and 8 MiB in one request.
+    /// </summary>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public async Task<PublishResult> PublishAsync(
+        string stream, IReadOnlyCollection<NewEvent> events, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        ArgumentNullException.ThrowIfNull(events);
+        ArgumentOutOfRangeException.ThrowIfZero(events.Count, nameof(events));
+        var body = PublishBody.Of(events, NextKey);
+        var answer = await _requests
+            .SendAsync(HttpMethod.Post, _addresses.Events(stream), body, PublishBody.ContentType, cancellationToken)
+            .ConfigureAwait(false);
+        return PublishResult.Read(answer);
+    }
+
+    /// <summary>
+    /// Reads one stream, or every stream that a pattern matches (<c>*</c> is one token, <c>&gt;</c> the rest):
+    /// <c>await foreach (var frame in client.ReadAsync("orders"))</c>.
+    /// </summary>
+    public EventReader ReadAsync(string stream, ReadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        return new EventReader(
+            _http, _addresses, [stream], EventReader.IsPattern(stream), options ?? new(), _options, _time);
+    }
+
+    /// <summary>Reads several streams and patterns on one connection.</summary>
+    public EventReader ReadAsync(IReadOnlyList<string> streams, ReadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        ArgumentOutOfRangeException.ThrowIfZero(streams.Count, nameof(streams));
+        return new EventReader(_http, _addresses, [.. streams], many: true, options ?? new(), _options, _time);
+    }
+
+    /// <summary>Ends a stream: its readers get the rest and then the end. A stream that has ended stays so.</summary>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public async Task CompleteAsync(string stream, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        try
+        {
+            await _requests
+                .SendAsync(HttpMethod.Post, _addresses.Complete(stream), null, "", cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (EventsException ended) when (ended.Code == "STREAM_COMPLETED")
+        {
+            // By another, or by an attempt of this call whose answer was lost.
+        }
+    }
+
+    /// <summary>Removes a stream with its events; its name can be used anew. One that does not exist stays away.</summary>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public async Task DeleteAsync(string stream, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        try
+        {
+            await _requests
+                .SendAsync(HttpMethod.Delete, _addresses.Of(stream), null, "", cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (EventsException away) when (away.Code == "NOT_FOUND")
+        {
+            // Never made, or removed by an attempt of this call whose answer was lost.
+        }
+    }
+
+    /// <summary>Acknowledges events by their ids: they are not delivered to the subscriber again.</summary>
+    /// <returns>What became of each id; durable once this returns.</returns>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
+        string stream, string subscriber, IReadOnlyCollection<string> ids,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        return AcknowledgeAsync(stream, subscriber, Json(json =>
+        {
+            json.WriteStartArray("ids"u8);
+            foreach (var id in ids)
+                json.WriteStringValue(id);
+            json.WriteEndArray();
+        }), cancellationToken);
+    }
+
+    /// <summary>Acknowledges everything that was delivered to the subscriber up to a cursor.</summary>
+    /// <returns>What became of each event; durable once this returns.</returns>
+    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
+    public Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
+        string stream, string subscriber, string upTo, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(upTo);
+        return AcknowledgeAsync(
+            stream, subscriber, Json(json => json.WriteString("upTo"u8, upTo)), cancellationToken);
+    }
+
+    /// <summary>Releases the connections, unless the application brought its own.</summary>
+    public void Dispose()
+    {
+        if (_ownsHttp)
+            _http.Dispose();
+    }
+
+    private async Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
+        string stream, string subscriber, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        ArgumentException.ThrowIfNullOrEmpty(subscriber);
+        var answer = await _requests
+            .SendAsync(
+                HttpMethod.Post, _addresses.Acknowledge(stream, subscriber), body, "application/json",
+                cancellationToken)
+            .ConfigureAwait(false);
+        return Acknowledgement.ReadAll(answer);
+    }
+
+    private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> members)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(body);
+        json.WriteStartObject();
+        members(json);
+        json.WriteEndObject();
+        json.Flush();
+        return body.WrittenMemory;
+    }
+
+    private static HttpClient NewHttpClient(Uri server) => new(new SocketsHttpHandler
+    {
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        // A proxy set for the machine knows nothing of this machine's own addresses.
+        UseProxy = !server.IsLoopback,
+    })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    private string NextKey() =>
+        string.Create(CultureInfo.InvariantCulture, $"{_keyPrefix}-{Interlocked.Increment(ref _lastKey)}");
+}
