@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace OrleansEvents.Client;
@@ -26,7 +27,11 @@ internal static class Problem
     }
 
     public static EventsException Of(HttpRequestException unreachable) =>
-        new(EventsException.NetworkError, Innermost(unreachable).Message, inner: unreachable);
+        // A socket's own message lacks the address, and the others' outer message lacks the cause.
+        new(
+            EventsException.NetworkError,
+            unreachable.InnerException is SocketException ? unreachable.Message : Innermost(unreachable).Message,
+            inner: unreachable);
 
     public static EventsException Of(IOException cut) =>
         new(EventsException.NetworkError, "the connection was cut: " + Innermost(cut).Message, inner: cut);

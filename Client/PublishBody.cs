@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -8,6 +9,8 @@ namespace OrleansEvents.Client;
 internal static class PublishBody
 {
     public const string ContentType = "application/x-ndjson";
+
+    private const string TimeForm = "yyyy-MM-ddTHH:mm:ss.fffZ";
 
     // The body is read by a JSON parser only, so nothing but what JSON asks for needs escaping.
     private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -42,7 +45,7 @@ internal static class PublishBody
             json.WriteBoolean("critical"u8, critical);
         json.WriteString("key"u8, @new.Key ?? nextKey());
         if (@new.Time is { } time)
-            json.WriteString("time"u8, time.UtcDateTime);
+            json.WriteString("time"u8, time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture));
         json.WritePropertyName("data"u8);
         json.WriteRawValue(OnOneLine(@new.Data).Span);
         json.WriteEndObject();

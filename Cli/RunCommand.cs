@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.ComponentModel;
+using System.Globalization;
+using System.Security.Cryptography;
+using OrleansEvents.Client;
+
+namespace OrleansEvents.Cli;
+
+/// <summary><c>events run STREAM -- COMMAND…</c></summary>
+internal sealed class RunCommand : Command
+{
+    private readonly Argument<string> _stream = new("STREAM") { Description = "The stream to record to." };
+
+    private readonly Argument<string[]> _command = new("COMMAND")
+    {
+        Description = "The command and its arguments, behind '--'.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private readonly Option<bool> _keepOpen = new("--keep-open")
+    {
+        Description = "Leave the stream open at the end, for the next run to add to.",
+    };
+
+    private readonly Option<bool> _replace = new("--replace")
+    {
+        Description = "Remove the stream first, with all its events: a stream that has ended takes no more.",
+    };
+
+    private readonly Option<int> _queue = Positive("--queue", "EVENTS", 10_000,
+        "How many entries may wait while the server is away; then the oldest are dropped, and the stream says so.");
+
+    private readonly Option<int> _queueBytes = Positive("--queue-bytes", "BYTES", 8 * 1024 * 1024,
+        "How many bytes of entries may wait.");
+
+    private readonly Option<double> _wait = new("--wait")
+    {
+        Description = "How long to wait at the end for what is not sent yet, in seconds.",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => 10,
+    };
+
+    public RunCommand(Option<Uri> url, Terminal terminal, Signals signals)
+        : base(
+            "run",
+            "Run a command and record what it prints as 'log_entry' events, in order; the stream ends with it. It prints "
+            + "as it would by itself, and its exit code is this one's: 127 when it is not found, 126 when it cannot be "
+            + "executed, 128 and the number of the signal that ended it. A server that is away does not disturb it.")
+    {
+        _wait.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 86_400))
+                result.AddError("--wait takes 0 to 86400 seconds.");
+        });
+        Add(_stream);
+        Add(_command);
+        Add(_keepOpen);
+        Add(_replace);
+        Add(_queue);
+        Add(_queueBytes);
+        Add(_wait);
+        SetAction((parsed, _) => RunAsync(parsed, parsed.GetValue(url)!, terminal, signals));
+    }
+
+    private async Task<int> RunAsync(ParseResult parsed, Uri server, Terminal terminal, Signals signals)
+    {
+        using var client = new EventsClient(server, options: Patience, time: terminal.Time);
+        var limits = new QueueLimits(parsed.GetValue(_queue), parsed.GetValue(_queueBytes));
+        using var outbox = new Outbox(
+            client,
+            parsed.GetValue(_stream)!,
+            new EntryQueue(limits, NewKeyPrefix(), terminal.Time),
+            terminal,
+            new OutboxEnds(parsed.GetValue(_replace), Complete: !parsed.GetValue(_keepOpen)));
+        var exitCode = await RecordAsync(parsed.GetValue(_command)!, outbox, terminal, signals);
+        await outbox.FinishAsync(TimeSpan.FromSeconds(parsed.GetValue(_wait)), signals.Token);
+        return exitCode;
+    }
+
+    /// <summary>The outbox has its own patience: it must know of each failure.</summary>
+    private static EventsClientOptions Patience => new() { Retries = 0, RequestTimeout = TimeSpan.FromSeconds(10) };
+
+    private static async Task<int> RecordAsync(string[] command, Outbox outbox, Terminal terminal, Signals signals)
+    {
+        var start = terminal.Time.GetTimestamp();
+        if (CommandPath.Find(command[0], terminal.Variable("PATH"), out var notFound) is not { } path)
+            return await NotStartedAsync(command[0], notFound, outbox, terminal);
+        ChildProcess child;
+        try
+        {
+            child = ChildProcess.Start(path, command[1..]);
+        }
+        catch (Win32Exception)
+        {
+            return await NotStartedAsync(command[0], ExitCodes.NotExecutable, outbox, terminal);
+        }
+        using (child)
+        using (signals.Take(signal => Forward(signal, child)))
+        {
+            await outbox.AddAsync(LogEntry.System, $"started: {string.Join(' ', command)} (process {child.Id})");
+            var exitCode = await child.RunAsync(terminal, outbox.AddAsync);
+            await outbox.AddAsync(LogEntry.System, Farewell(exitCode, terminal.Time.GetElapsedTime(start)));
+            return exitCode;
+        }
+    }
+
+    private static async Task<int> NotStartedAsync(string command, int exitCode, Outbox outbox, Terminal terminal)
+    {
+        var why = exitCode == ExitCodes.NotFound ? $"{command}: command not found" : $"{command}: cannot be executed";
+        terminal.Say(why);
+        await outbox.AddAsync(LogEntry.Error, why);
+        return exitCode;
+    }
+
+    /// <summary>A key at the terminal has reached the child already: twice would mean "at once" to many programs.</summary>
+    private static void Forward(int signal, ChildProcess child)
+    {
+        const int interrupt = 2, quit = 3;
+        if (signal is not (interrupt or quit) || !Native.IsInForeground())
+            child.Signal(signal);
+    }
+
+    private static string Farewell(int exitCode, TimeSpan elapsed)
+    {
+        var ending = exitCode > 128 ? $"exited with code {exitCode} (signal {exitCode - 128})" : $"exited with code {exitCode}";
+        return string.Create(CultureInfo.InvariantCulture, $"{ending} after {elapsed.TotalSeconds:0.0} s");
+    }
+
+    private static Option<int> Positive(string name, string helpName, int standard, string description)
+    {
+        var option = new Option<int>(name)
+        {
+            Description = description,
+            HelpName = helpName,
+            DefaultValueFactory = _ => standard,
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 1)
+                result.AddError($"{name} takes a number above 0.");
+        });
+        return option;
+    }
+
+    private static string NewKeyPrefix() => "run-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+}
