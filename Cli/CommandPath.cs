@@ -15,7 +15,8 @@ internal static class CommandPath
         // On Windows the system finds it: with extensions, in its own order.
         if (OperatingSystem.IsWindows())
             return command;
-        var candidates = command.Contains('/', StringComparison.Ordinal)
+        var isPath = command.Contains('/', StringComparison.Ordinal);
+        var candidates = isPath
             ? [command]
             : (searchPath ?? "/usr/local/bin:/usr/bin:/bin").Split(':').Select(
                 folder => Path.Combine(folder.Length == 0 ? "." : folder, command));
@@ -23,7 +24,7 @@ internal static class CommandPath
         {
             if (IsExecutable(candidate))
                 return Path.GetFullPath(candidate);
-            if (File.Exists(candidate) || (command.Contains('/', StringComparison.Ordinal) && Directory.Exists(candidate)))
+            if (File.Exists(candidate) || (isPath && Directory.Exists(candidate)))
                 exitCode = ExitCodes.NotExecutable;
         }
         return null;

@@ -60,7 +60,7 @@ internal sealed class EntryQueue(QueueLimits limits, string keyPrefix, TimeProvi
 
     private static string Loss(long count) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{count} {(count == 1 ? "entry was" : "entries were")} dropped here: the server was away and the queue was full");
+        $"entries dropped here while the server was away and the queue was full: {count}");
 
     private string NextKey() => string.Create(CultureInfo.InvariantCulture, $"{keyPrefix}-{++_lastKey}");
 }

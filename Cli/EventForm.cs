@@ -48,7 +48,8 @@ internal sealed class EventForm(Terminal terminal, bool json, bool manyStreams)
         return $"{head} {type} {text}";
     }
 
-    private string In(string? colour, string text) => _colours && colour is not null ? colour + text + Colour.None : text;
+    private string In(string? colour, string text) =>
+        _colours && colour is not null ? colour + text + Colour.None : text;
 
     private static string? ColourOf(string kind) => kind switch
     {

@@ -25,10 +25,11 @@ internal static class EventsCommandLine
             new RunCommand(url, terminal, signals),
         };
         // No response files: an argument of a command that is run may well begin with '@'.
-        var parsed = events.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (args.Length > 0 && parsed.Errors.Count > 0)
+        var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null };
+        var parsed = events.Parse(args.Length > 0 ? args : ["--help"], parsing);
+        if (parsed.Errors.Count > 0)
         {
-            terminal.Say($"{parsed.Errors[0].Message} (events --help tells more)");
+            terminal.Say(parsed.Errors[0].Message + " (--help tells more)");
             return ExitCodes.Usage;
         }
         return await GuardedAsync(() => parsed.InvokeAsync(Configuration(terminal)), terminal, signals);

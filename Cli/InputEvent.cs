@@ -66,9 +66,13 @@ internal static class InputEvent
             {
                 case ("type", JsonTokenType.String): _type = reader.GetString(); break;
                 case ("key", JsonTokenType.String): _key = reader.GetString(); break;
-                case ("version", JsonTokenType.Number) when reader.TryGetInt32(out var version): _version = version; break;
                 case ("critical", JsonTokenType.True or JsonTokenType.False): _critical = reader.GetBoolean(); break;
-                case ("time", JsonTokenType.String) when TryTime(reader.GetString(), out var time): _time = time; break;
+                case ("version", JsonTokenType.Number) when reader.TryGetInt32(out var version):
+                    _version = version;
+                    break;
+                case ("time", JsonTokenType.String) when TryTime(reader.GetString(), out var time):
+                    _time = time;
+                    break;
                 case ("data", _): _data = Value(ref reader, line); break;
                 // What a reader is given beside these, so that 'tail --json' can be piped back in.
                 case ("id" or "seq" or "stream" or "attempt" or "traceparent", _): reader.Skip(); break;

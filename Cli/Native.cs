@@ -26,7 +26,7 @@ internal static partial class Native
             _ = Kill(process, signal);
     }
 
-    /// <summary>Whether a key like Ctrl-C at the terminal signals this process (and with it its child) directly.</summary>
+    /// <summary>Whether a key like Ctrl-C at the terminal signals this process, and its child, directly.</summary>
     public static bool IsInForeground()
     {
         if (OperatingSystem.IsWindows())

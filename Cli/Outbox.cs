@@ -80,12 +80,12 @@ internal sealed class Outbox : IDisposable
             catch (OperationCanceledException)
             {
                 var unsent = _queue.Count + _inFlight.Count;
-                _terminal.Say((unsent > 0 ? $"{unsent} entries were not sent" : $"{_stream} was not completed")
+                _terminal.Say((unsent > 0 ? $"entries not sent: {unsent}" : $"{_stream} was not completed")
                     + (_lastFailure is { } failure ? $": {failure.Message}" : ""));
             }
         }
         if (_queue.Dropped > 0)
-            _terminal.Say($"{_queue.Dropped} entries were dropped while the server was away");
+            _terminal.Say($"entries dropped while the server was away: {_queue.Dropped}");
     }
 
     public void Dispose()

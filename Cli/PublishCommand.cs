@@ -14,7 +14,8 @@ internal sealed class PublishCommand : Command
         Description = """
             The event's data as one JSON value. With '-', or without it when something is piped in, each line of
             standard input is an event: an object that has "type" and "data" is a whole event (what 'tail --json'
-            prints is one), anything else is the data of an event of --type.
+            prints is one), anything else is the data of an event of --type. Ends with 0, or with 1 when an event was
+            refused; a summary is on standard error.
             """,
         Arity = ArgumentArity.ZeroOrOne,
     };
@@ -40,7 +41,7 @@ internal sealed class PublishCommand : Command
     public PublishCommand(Option<Uri> url, Terminal terminal, Signals signals)
         : base(
             "publish",
-            "Publish one event, or a line of JSON each from standard input. Ends with 0, or with 1 when it was refused.")
+            "Publish one event, or each line of JSON from standard input.")
     {
         Add(_stream);
         Add(_json);
@@ -62,7 +63,7 @@ internal sealed class PublishCommand : Command
             return await run.OneAsync(json, cancellationToken);
         if (json is null && terminal.InIsTerminal)
         {
-            terminal.Say("give the event's data as JSON, or pipe lines of it in (events publish --help tells more)");
+            terminal.Say("give the event's data as JSON, or pipe lines of it in (--help tells more)");
             return ExitCodes.Usage;
         }
         return await run.LinesAsync(cancellationToken);

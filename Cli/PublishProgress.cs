@@ -35,9 +35,8 @@ internal sealed class PublishProgress(Terminal terminal, string stream)
             terminal.Show(Colour.ClearLine);
         var duplicates = _duplicates > 0 ? $", {Count(_duplicates)} were there already" : "";
         var cursor = _cursor is null ? "" : $", cursor {_cursor}";
-        terminal.Say(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Count(_events)} events published to {stream}{duplicates} in {elapsed.TotalSeconds:0.0} s ({Rate(elapsed)}){cursor}"));
+        var took = string.Create(CultureInfo.InvariantCulture, $"{elapsed.TotalSeconds:0.0} s ({Rate(elapsed)})");
+        terminal.Say($"{Count(_events)} events published to {stream}{duplicates} in {took}{cursor}");
     }
 
     private string Rate(TimeSpan elapsed) => Count((long)(_events / Math.Max(elapsed.TotalSeconds, 0.001))) + "/s";

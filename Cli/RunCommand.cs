@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.ComponentModel;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -13,7 +14,10 @@ internal sealed class RunCommand : Command
 
     private readonly Argument<string[]> _command = new("COMMAND")
     {
-        Description = "The command and its arguments, behind '--'.",
+        Description = """
+            The command and its arguments, behind '--'. Its exit code is this one's: 127 when it is not found, 126 when
+            it cannot be executed, 128 and the number of the signal that ended it.
+            """,
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -38,20 +42,14 @@ internal sealed class RunCommand : Command
         Description = "How long to wait at the end for what is not sent yet, in seconds.",
         HelpName = "SECONDS",
         DefaultValueFactory = _ => 10,
+        CustomParser = Seconds,
     };
 
     public RunCommand(Option<Uri> url, Terminal terminal, Signals signals)
         : base(
             "run",
-            "Run a command and record what it prints as 'log_entry' events, in order; the stream ends with it. It prints "
-            + "as it would by itself, and its exit code is this one's: 127 when it is not found, 126 when it cannot be "
-            + "executed, 128 and the number of the signal that ended it. A server that is away does not disturb it.")
+            "Run a command and record what it prints as 'log_entry' events; the stream ends with it.")
     {
-        _wait.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 86_400))
-                result.AddError("--wait takes 0 to 86400 seconds.");
-        });
         Add(_stream);
         Add(_command);
         Add(_keepOpen);
@@ -112,7 +110,7 @@ internal sealed class RunCommand : Command
         return exitCode;
     }
 
-    /// <summary>A key at the terminal has reached the child already: twice would mean "at once" to many programs.</summary>
+    /// <summary>A key at the terminal has reached the child already: twice means "at once" to many programs.</summary>
     private static void Forward(int signal, ChildProcess child)
     {
         const int interrupt = 2, quit = 3;
@@ -122,24 +120,32 @@ internal sealed class RunCommand : Command
 
     private static string Farewell(int exitCode, TimeSpan elapsed)
     {
-        var ending = exitCode > 128 ? $"exited with code {exitCode} (signal {exitCode - 128})" : $"exited with code {exitCode}";
-        return string.Create(CultureInfo.InvariantCulture, $"{ending} after {elapsed.TotalSeconds:0.0} s");
+        var signal = exitCode > 128 ? $" (signal {exitCode - 128})" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture, $"exited with code {exitCode}{signal} after {elapsed.TotalSeconds:0.0} s");
     }
 
-    private static Option<int> Positive(string name, string helpName, int standard, string description)
+    private static Option<int> Positive(string name, string helpName, int standard, string description) => new(name)
     {
-        var option = new Option<int>(name)
+        Description = description,
+        HelpName = helpName,
+        DefaultValueFactory = _ => standard,
+        CustomParser = result =>
         {
-            Description = description,
-            HelpName = helpName,
-            DefaultValueFactory = _ => standard,
-        };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1)
-                result.AddError($"{name} takes a number above 0.");
-        });
-        return option;
+            if (int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var number) && number > 0)
+                return number;
+            result.AddError($"{name} takes a number above 0.");
+            return standard;
+        },
+    };
+
+    private static double Seconds(ArgumentResult result)
+    {
+        if (double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var seconds)
+            && seconds is >= 0 and <= 86_400)
+            return seconds;
+        result.AddError("--wait takes 0 to 86400 seconds.");
+        return 0;
     }
 
     private static string NewKeyPrefix() => "run-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));

@@ -11,7 +11,11 @@ internal sealed class TailCommand : Command
 
     private readonly Argument<string> _streams = new("STREAM")
     {
-        Description = "A stream, a pattern ('*' is one token, '>' the rest), or several of them with commas between.",
+        Description = """
+            A stream, a pattern ('*' is one token, '>' the rest), or several of them with commas between. Gaps, problems
+            and reconnects are told on standard error. Ends with 0 when the stream has ended or nobody reads the output
+            any more, with 1 when the server refuses, with 130 after Ctrl-C.
+            """,
     };
 
     private readonly Option<string?> _after = new("--after")
@@ -36,9 +40,7 @@ internal sealed class TailCommand : Command
     public TailCommand(Option<Uri> url, Terminal terminal, Signals signals)
         : base(
             "tail",
-            "Print the events of a stream as they come. Goes on by itself after a lost connection. Gaps, problems and "
-            + "reconnects are told on standard error. Ends with 0 when the stream has ended or nobody reads the output, "
-            + "1 when the server refuses, 130 after Ctrl-C.")
+            "Print the events of a stream as they come, over lost connections too.")
     {
         Add(_streams);
         Add(_after);

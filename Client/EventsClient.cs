@@ -101,7 +101,7 @@ public sealed class EventsClient : IDisposable
         }
     }
 
-    /// <summary>Removes a stream with its events; its name can be used anew. One that does not exist stays away.</summary>
+    /// <summary>Removes a stream with its events; its name can be used anew. One that is not there stays so.</summary>
     /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
     public async Task DeleteAsync(string stream, CancellationToken cancellationToken = default)
     {

@@ -39,5 +39,6 @@ public sealed record EventsClientOptions
     public int RememberedEvents { get; init; } = 10_000;
 
     /// <summary>A source of chance in [0, 1), for jitter.</summary>
-    public Func<double> Chance { get; init; } = static () => RandomNumberGenerator.GetInt32(1 << 30) / (double)(1 << 30);
+    public Func<double> Chance { get; init; } =
+        static () => RandomNumberGenerator.GetInt32(1 << 30) / (double)(1 << 30);
 }

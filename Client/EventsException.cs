@@ -19,7 +19,7 @@ public sealed class EventsException : Exception
         Status = status;
     }
 
-    /// <summary>What went wrong, in the contract's words: <c>STREAM_COMPLETED</c>, <c>NETWORK_ERROR</c>, and so on.</summary>
+    /// <summary>What went wrong, such as <c>STREAM_COMPLETED</c> or <c>NETWORK_ERROR</c>.</summary>
     public string Code { get; }
 
     /// <summary>One sentence for a person.</summary>

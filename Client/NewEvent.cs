@@ -7,7 +7,7 @@ public sealed record NewEvent
 {
     /// <summary>Makes an event of a type and its data.</summary>
     /// <param name="type">What kind of event it is: 1 to 100 printable characters.</param>
-    /// <param name="data">One JSON value in UTF-8. It is sent as it is; line ends between its tokens become spaces.</param>
+    /// <param name="data">One JSON value in UTF-8. Line ends between its tokens become spaces.</param>
     public NewEvent(string type, ReadOnlyMemory<byte> data)
     {
         ArgumentException.ThrowIfNullOrEmpty(type);

@@ -92,7 +92,7 @@ internal sealed class ReadConnection : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Performs one wait on the network, under the watch, and notes its failure instead of throwing it.</summary>
+    /// <summary>Performs one wait on the network, under the watch; its failure is noted, not thrown.</summary>
     private async Task<bool> GuardedAsync(Func<Task<bool>> wait, CancellationToken cancellationToken)
     {
         _watch.Waiting();
