@@ -28,7 +28,8 @@ internal sealed class ChildProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        return new ChildProcess(Process.Start(start) ?? throw new Win32Exception());
+        var process = Native.WithBrokenPipeSignal(() => Process.Start(start));
+        return new ChildProcess(process ?? throw new Win32Exception());
     }
 
     /// <summary>The exit code; 128 and the signal's number for a process that a signal ended.</summary>

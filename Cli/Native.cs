@@ -5,6 +5,7 @@ namespace OrleansEvents.Cli;
 /// <summary>The few system calls that the framework has no door to.</summary>
 internal static partial class Native
 {
+    private const int BrokenPipe = 13;
     private const short PollOut = 4;
     private const short PollError = 8;
 
@@ -41,6 +42,28 @@ internal static partial class Native
             return false;
         }
     }
+
+    /// <summary>
+    /// The runtime ignores SIGPIPE, and a child would inherit that: it would print an error, or go on, where a shell's
+    /// child just ends. For that moment a write to a closed pipe would end this process as well.
+    /// </summary>
+    public static T WithBrokenPipeSignal<T>(Func<T> start)
+    {
+        if (OperatingSystem.IsWindows())
+            return start();
+        var ignored = SetHandler(BrokenPipe, handler: 0);
+        try
+        {
+            return start();
+        }
+        finally
+        {
+            _ = SetHandler(BrokenPipe, ignored);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
+    private static partial nint SetHandler(int signal, nint handler);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll(ref PollDescriptor descriptors, nuint count, int timeout);

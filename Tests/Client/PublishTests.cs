@@ -22,9 +22,9 @@ public sealed class PublishTests
         var result = await client.PublishAsync("orders.eu",
         [
             new NewEvent("a", "{\n \"x\": \"ü\\n\"\r\n}"u8.ToArray()),
-            NewEvent.Of("b", new { Level = 1 }) with
+            NewEvent.Of("b", new { N = 1 }) with
             {
-                Key = "mine", Critical = true, Version = 2, Time = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero),
+                Key = "k", Critical = true, Version = 2, Time = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero),
             },
         ]);
 
@@ -37,8 +37,7 @@ public sealed class PublishTests
         Assert.Equal("ü\n", first.RootElement.GetProperty("data").GetProperty("x").GetString());
         Assert.NotEmpty(first.RootElement.GetProperty("key").GetString()!);
         Assert.Equal(
-            """{"type":"b","version":2,"critical":true,"key":"mine",""" + '"'
-                + """time":"2026-01-02T03:04:05.678Z","data":{"level":1}}""",
+            """{"type":"b","version":2,"critical":true,"key":"k","time":"2026-01-02T03:04:05.678Z","data":{"n":1}}""",
             lines[1]);
     }
 

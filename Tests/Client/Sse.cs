@@ -41,7 +41,8 @@ internal static class Sse
 
     public static async Task WriteAsync(HttpContext context, params string[] frames)
     {
-        context.Response.ContentType = "text/event-stream";
+        if (!context.Response.HasStarted)
+            context.Response.ContentType = "text/event-stream";
         foreach (var frame in frames)
             await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(frame));
         await context.Response.Body.FlushAsync();
