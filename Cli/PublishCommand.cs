@@ -85,7 +85,7 @@ internal sealed class PublishCommand : Command
         public async Task<int> LinesAsync(CancellationToken cancellationToken)
         {
             var progress = new PublishProgress(terminal, stream);
-            var input = new InputBatches(terminal.In, defaults);
+            var input = new InputBatches(terminal.OpenIn(), defaults);
             try
             {
                 while (await input.NextAsync(cancellationToken) is { } batch)

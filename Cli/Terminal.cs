@@ -7,7 +7,8 @@ internal sealed class Terminal
 {
     private readonly Lock _errorLock = new();
 
-    public required Stream In { get; init; }
+    /// <summary>Opened by who reads it: opening the console's changes the terminal's modes, also for a child.</summary>
+    public required Func<Stream> OpenIn { get; init; }
 
     public required Stream Out { get; init; }
 
@@ -30,7 +31,7 @@ internal sealed class Terminal
 
     public static Terminal OfProcess() => new()
     {
-        In = Console.OpenStandardInput(),
+        OpenIn = Console.OpenStandardInput,
         Out = Console.OpenStandardOutput(),
         Error = Console.OpenStandardError(),
         InIsTerminal = !Console.IsInputRedirected,

@@ -17,7 +17,10 @@ internal sealed class CommandLine : IDisposable
 
     public Stream? In { get; init; }
 
-    public Dictionary<string, string> Variables { get; } = new() { ["PATH"] = Environment.GetEnvironmentVariable("PATH")! };
+    public Dictionary<string, string> Variables { get; } = new()
+    {
+        ["PATH"] = Environment.GetEnvironmentVariable("PATH")!,
+    };
 
     public Func<int, bool> IsClosed { get; init; } = _ => false;
 
@@ -29,7 +32,7 @@ internal sealed class CommandLine : IDisposable
     {
         var terminal = new Terminal
         {
-            In = In ?? Stream.Null,
+            OpenIn = () => In ?? Stream.Null,
             Out = Stream.Synchronized(_out),
             Error = Stream.Synchronized(_error),
             InIsTerminal = In is null,

@@ -31,7 +31,8 @@ public sealed class EntryQueueTests
         var batch = queue.Take(3, 1000);
 
         Assert.Equal(
-            ["error: entries dropped here while the server was away and the queue was full: 2", "stdout: 3", "stdout: 4"],
+            ["error: entries dropped here while the server was away and the queue was full: 2",
+                "stdout: 3", "stdout: 4"],
             batch.Select(Entry));
         Assert.Equal(["stdout: 5"], queue.Take(3, 1000).Select(Entry));
         Assert.Equal(2, queue.Dropped);

@@ -27,6 +27,9 @@ internal sealed class EventRecorder
         }
     }
 
+    /// <summary>The data of events whose data is a number.</summary>
+    public IEnumerable<int> Numbers => Events.Select(@event => @event.GetProperty("data").GetInt32());
+
     /// <summary>Log entries as <c>type: content</c>, without the times.</summary>
     public IReadOnlyList<string> Entries => [.. Events.Select(@event => @event.GetProperty("data")).Select(
         entry => $"{entry.GetProperty("type").GetString()}: {entry.GetProperty("content").GetString()}")];

@@ -31,14 +31,16 @@ public sealed class ProcessTests
     {
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
-        using var process = Start(server, $"exec events run build -- sh -c 'echo ready; exec sleep 300'", ownSession: true);
+        using var process = Start(
+            server, "exec events run build -- sh -c 'echo ready; exec sleep 300'", ownSession: true);
         await Until.TrueAsync(() => recorder.Lines("stdout").Any());
 
         await KillAsync(signal, process.Id);
         await process.WaitForExitAsync();
 
         Assert.Equal(expected, process.ExitCode);
-        Assert.StartsWith($"exited with code {expected} (signal ", recorder.Lines("system").Last(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"exited with code {expected} (signal ", recorder.Lines("system").Last(), StringComparison.Ordinal);
         Assert.True(recorder.IsCompleted);
     }
 
@@ -49,7 +51,8 @@ public sealed class ProcessTests
         var recorder = new EventRecorder(server);
         using var process = Start(
             server,
-            "exec events run build -- sh -c 'trap \"echo caught; exit 4\" TERM; echo ready; while :; do sleep 0.05; done'",
+            "exec events run build -- "
+                + "sh -c 'trap \"echo caught; exit 4\" TERM; echo ready; while :; do sleep 0.05; done'",
             ownSession: true);
         await Until.TrueAsync(() => recorder.Lines("stdout").Any());
 
@@ -114,7 +117,7 @@ public sealed class ProcessTests
         var (exit, _, error) = await ShellAsync(server, "seq 1 3000 | events publish numbers");
 
         Assert.Equal(0, exit);
-        Assert.Equal(Enumerable.Range(1, 3_000), recorder.Events.Select(@event => @event.GetProperty("data").GetInt32()));
+        Assert.Equal(Enumerable.Range(1, 3_000), recorder.Numbers);
         Assert.StartsWith("events: 3,000 events published to numbers", error, StringComparison.Ordinal);
     }
 
@@ -127,7 +130,7 @@ public sealed class ProcessTests
         return (process.ExitCode, await output, await error);
     }
 
-    /// <summary>In a session of its own a process has no terminal, so that Ctrl-C cannot have reached its child.</summary>
+    /// <summary>In a session of its own a process has no terminal, so no key can have reached its child.</summary>
     private static Process Start(ScriptedServer server, string script, bool ownSession)
     {
         var program = Path.ChangeExtension(typeof(EventsCommandLine).Assembly.Location, null);

@@ -115,7 +115,8 @@ public sealed class RunCommandTests
                 context.Abort();
         };
 
-        var exit = await new CommandLine().RunAsync("run", "build", "--url", server.Address + "", "--", "seq", "1", "100");
+        var exit = await new CommandLine().RunAsync(
+            "run", "build", "--url", server.Address + "", "--", "seq", "1", "100");
 
         Assert.Equal(0, exit);
         Assert.Equal(Enumerable.Range(1, 100).Select(number => $"{number}"), recorder.Lines("stdout"));
@@ -170,7 +171,8 @@ public sealed class RunCommandTests
         var recorder = new EventRecorder(server) { IsCompleted = true };
         using var refused = new CommandLine();
 
-        Assert.Equal(3, await refused.RunAsync("run", "build", "--url", server.Address + "", "--", "sh", "-c", "exit 3"));
+        Assert.Equal(3, await refused.RunAsync(
+            "run", "build", "--url", server.Address + "", "--", "sh", "-c", "exit 3"));
         Assert.Contains("nothing more is recorded: STREAM_COMPLETED", refused.Error, StringComparison.Ordinal);
         Assert.Empty(recorder.Events);
 
@@ -190,7 +192,8 @@ public sealed class RunCommandTests
             ? ScriptedServer.RefuseAsync(context, 413, "EVENT_TOO_LARGE", "2000 bytes at most")
             : takes(context, request);
 
-        var exit = await new CommandLine().RunAsync("run", "build", "--url", server.Address + "", "--", "seq", "1", "300");
+        var exit = await new CommandLine().RunAsync(
+            "run", "build", "--url", server.Address + "", "--", "seq", "1", "300");
 
         Assert.Equal(0, exit);
         Assert.Equal(Enumerable.Range(1, 300).Select(number => $"{number}"), recorder.Lines("stdout"));

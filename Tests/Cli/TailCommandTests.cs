@@ -32,7 +32,8 @@ public sealed class TailCommandTests
             """,
             line.Out);
         var news = line.Error.Split('\n');
-        Assert.StartsWith("events: connection lost (the server closed the connection), next", news[0], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "events: connection lost (the server closed the connection), next", news[0], StringComparison.Ordinal);
         Assert.Equal(
             ["events: connected again", "events: gap in orders: 3 events are missing (evicted)",
                 "events: gap in orders: events may be missing (restart)",
@@ -79,7 +80,8 @@ public sealed class TailCommandTests
             Sse.WriteAsync(context, Sse.Connected(), Sse.End(stream: "a"), Sse.End(stream: "b"));
         using var line = new CommandLine();
 
-        await line.RunAsync("tail", "a,b", "--after", "$", "--types", "x, y", "--types", "z", "--url", server.Address + "");
+        await line.RunAsync(
+            "tail", "a,b", "--after", "$", "--types", "x, y", "--types", "z", "--url", server.Address + "");
 
         var request = Assert.Single(server.Requests);
         Assert.Equal("/api/events", request.Path);
