@@ -1,0 +1,25 @@
+#pragma once
+
+#include "options.h"
+#include "publisher.h"
+#include "sse.h"
+
+#include <stdbool.h>
+
+// Everything that is counted, at one moment.
+struct snapshot {
+    uint64_t at;
+    double own_cpu, server_cpu;
+    uint64_t events, reads, bytes, published, answered;
+};
+
+struct result {
+    struct snapshot from, to;
+    uint64_t missing;                  // published, never received
+    const struct tally *tally;
+    const struct published *published;
+};
+
+struct snapshot snapshot_take(const struct options *o, const struct tally *tally, const struct published *published);
+bool result_is_clean(const struct result *result);
+void result_print(const struct options *options, const struct result *result);
