@@ -1,0 +1,50 @@
+using Microsoft.Data.Sqlite;
+
+namespace OrleansEvents.Durable;
+
+/// <summary>The usual way: a row for an event, a transaction for a row, one connection that all publishers share.</summary>
+internal sealed class TransactionPerEvent : IDisposable
+{
+    private readonly SqliteConnection connection;
+    private readonly SqliteCommand insert;
+    private readonly Lock writing = new();
+    private long seq;
+
+    public TransactionPerEvent(string folder)
+    {
+        SQLitePCL.Batteries_V2.Init();
+        connection = new SqliteConnection($"Data Source={Path.Combine(folder, "transactions.db")};Pooling=False");
+        connection.Open();
+        Run("PRAGMA journal_mode=WAL");
+        Run("PRAGMA synchronous=FULL");
+        Run("CREATE TABLE events (stream TEXT, seq INTEGER, frame BLOB, PRIMARY KEY (stream, seq)) WITHOUT ROWID");
+        insert = connection.CreateCommand();
+        insert.CommandText = "INSERT INTO events VALUES ('bench', $seq, $frame)";
+        insert.Parameters.Add("$seq", SqliteType.Integer);
+        insert.Parameters.Add("$frame", SqliteType.Blob);
+        insert.Prepare();
+    }
+
+    public void Append(byte[] frame)
+    {
+        lock (writing)
+        {
+            insert.Parameters[0].Value = ++seq;
+            insert.Parameters[1].Value = frame;
+            insert.ExecuteNonQuery();    // its own transaction: SQLite commits it before it returns
+        }
+    }
+
+    public void Dispose()
+    {
+        insert.Dispose();
+        connection.Dispose();
+    }
+
+    private void Run(string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

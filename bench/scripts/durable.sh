@@ -1,0 +1,2 @@
+build_durable() { :; }
+run_durable() { :; }

@@ -1,0 +1,31 @@
+# RESULTS.md: a section for each suite between markers, each with the machine and the versions it was measured with.
+# Sourced by bench/run.
+
+describe_machine() {
+    local model memory disk
+    model=$(sed -nE 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)
+    memory=$(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo)
+    disk=$(df --output=fstype "$out" | tail -1)
+    echo "$(nproc) × ${model:-unknown processor}, $memory, Linux $(uname -r | cut -d- -f1), $disk;" \
+        ".NET $(dotnet --version), $(cc --version | head -1 | sed 's/(.*) //');" \
+        "commit $(git -C "$root" rev-parse --short HEAD)$(git -C "$root" diff --quiet HEAD -- . || echo ' with changes')," \
+        "$(date -u +%Y-%m-%d)."
+    echo
+    echo "$ROUNDS interleaved rounds, medians; ${WARMUP} s of warm-up and ${MEASURE} s measured each; servers on core" \
+        "$server_core with DOTNET_gcServer=0${SERVER_ENV:+ $SERVER_ENV}, generator on core $load_core."
+}
+
+# replace_section NAME FILE
+replace_section() {
+    local results=$here/RESULTS.md name=$1 file=$2
+    [ -f "$results" ] || printf '# Results\n\nWritten by `bench/run`. Ratios count; absolute figures are this machine on that day.\n' >"$results"
+    if ! grep -q "^<!-- $name -->" "$results"; then
+        printf '\n<!-- %s -->\n<!-- end of %s -->\n' "$name" "$name" >>"$results"
+    fi
+    awk -v begin="<!-- $name -->" -v end="<!-- end of $name -->" -v file="$file" '
+        $0 == begin { print; while ((getline line < file) > 0) print line; skipping = 1 }
+        $0 == end { skipping = 0 }
+        !skipping && $0 != begin { print }' "$results" >"$scratch/results.md"
+    cp "$scratch/results.md" "$results"
+    cat "$file" >&2
+}
