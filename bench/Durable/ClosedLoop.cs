@@ -5,33 +5,30 @@ namespace OrleansEvents.Durable;
 /// <summary>Publishers that each wait for one event to be durable before they give the next.</summary>
 internal sealed class ClosedLoop(int publishers, TimeSpan time)
 {
-    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(3);
 
-    public double Run(Action<byte[]> append, byte[] oneEvent)
+    private readonly long[] answered = new long[publishers];
+    private volatile bool over;
+
+    /// <summary>Events a second.</summary>
+    public async Task<double> Run(Func<ValueTask> publish)
     {
-        var counts = new long[publishers];
-        var measuring = false;
-        var over = false;
-        var threads = Enumerable.Range(0, publishers).Select(i => new Thread(() =>
-        {
-            while (!Volatile.Read(ref over))
-            {
-                append(oneEvent);
-                if (Volatile.Read(ref measuring))
-                    counts[i]++;
-            }
-        }, 256 * 1024)).ToList();
-        threads.ForEach(t => t.Start());
+        var loops = Enumerable.Range(0, publishers).Select(i => Task.Run(() => Repeat(i, publish))).ToList();
+        await Task.Delay(Warmup);
+        var (before, watch) = (answered.Sum(), Stopwatch.StartNew());
+        await Task.Delay(time);
+        var rate = (answered.Sum() - before) / watch.Elapsed.TotalSeconds;
+        over = true;
+        await Task.WhenAll(loops);
+        return rate;
+    }
 
-        using var never = new ManualResetEventSlim();
-        never.Wait(Warmup);
-        Volatile.Write(ref measuring, true);
-        var watch = Stopwatch.StartNew();
-        never.Wait(time);
-        Volatile.Write(ref measuring, false);
-        var seconds = watch.Elapsed.TotalSeconds;
-        Volatile.Write(ref over, true);
-        threads.ForEach(t => t.Join());
-        return counts.Sum() / seconds;
+    private async Task Repeat(int publisher, Func<ValueTask> publish)
+    {
+        while (!over)
+        {
+            await publish();
+            answered[publisher]++;
+        }
     }
 }

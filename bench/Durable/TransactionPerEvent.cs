@@ -7,12 +7,14 @@ internal sealed class TransactionPerEvent : IDisposable
 {
     private readonly SqliteConnection connection;
     private readonly SqliteCommand insert;
-    private readonly Lock writing = new();
+    private readonly SemaphoreSlim turn = new(1, 1);
+    private readonly byte[] frame;
     private long seq;
 
-    public TransactionPerEvent(string folder)
+    public TransactionPerEvent(string folder, int eventBytes)
     {
         SQLitePCL.Batteries_V2.Init();
+        frame = new byte[eventBytes];
         connection = new SqliteConnection($"Data Source={Path.Combine(folder, "transactions.db")};Pooling=False");
         connection.Open();
         Run("PRAGMA journal_mode=WAL");
@@ -25,13 +27,18 @@ internal sealed class TransactionPerEvent : IDisposable
         insert.Prepare();
     }
 
-    public void Append(byte[] frame)
+    public async ValueTask Publish()
     {
-        lock (writing)
+        await turn.WaitAsync();
+        try
         {
             insert.Parameters[0].Value = ++seq;
             insert.Parameters[1].Value = frame;
             insert.ExecuteNonQuery();    // its own transaction: SQLite commits it before it returns
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 
@@ -39,6 +46,7 @@ internal sealed class TransactionPerEvent : IDisposable
     {
         insert.Dispose();
         connection.Dispose();
+        turn.Dispose();
     }
 
     private void Run(string sql)
