@@ -24,11 +24,13 @@ free_port() {
 }
 
 # start_server PORT COMMAND...: on the servers' core; leaves its process id in `server`, returns when it listens.
+# The working directory is an empty one: ASP.NET Core watches the files below it for new settings, and a database that is
+# written there keeps that watcher busy.
 start_server() {
     local port=$1 log=$scratch/server.$1.log
     shift
     # shellcheck disable=SC2086
-    env DOTNET_gcServer=0 $SERVER_ENV taskset -c $server_core "$@" >"$log" 2>&1 &
+    env -C "$scratch/cwd" DOTNET_gcServer=0 $SERVER_ENV taskset -c $server_core "$@" >"$log" 2>&1 &
     server=$!
     started+=("$server")
     for _ in $(seq 300); do

@@ -25,7 +25,8 @@ without_http() {
     case $name in
         disk) taskset -c $server_core "$out/load/disk" "$publishers" $event_bytes "$MEASURE" "$folder/file" ;;
         each) taskset -c $server_core "$out/load/disk" 1 $event_bytes "$MEASURE" "$folder/file" ;;
-        *) DOTNET_gcServer=0 taskset -c $server_core dotnet "$(program Durable)" "$name" "$publishers" "$MEASURE" "$folder" ;;
+        *) env -C "$scratch/cwd" DOTNET_gcServer=0 taskset -c $server_core \
+            dotnet "$(program Durable)" "$name" "$publishers" "$MEASURE" "$folder" ;;
     esac >>"$scratch/runs.durable.$name.$publishers"
     rm -rf "$folder"
 }
