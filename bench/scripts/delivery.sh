@@ -9,10 +9,13 @@ build_delivery() {
     build_project bench/Peer/Peer.csproj
 }
 
+# Requests enough in flight that it is the readers, not the publisher's round trips, that set the pace.
 load_options() {
     case $1 in
         paced) echo --batch 1 --rate 100 ;;
-        *) echo --batch "$1" --pipeline 8 --window $(($1 * 16 < 1024 ? 1024 : $1 * 16)) ;;
+        1) echo --batch 1 --pipeline 256 --window 512 ;;
+        10) echo --batch 10 --pipeline 100 --window 1000 ;;
+        100) echo --batch 100 --pipeline 16 --window 1600 ;;
     esac
 }
 
