@@ -13,6 +13,7 @@ internal static class ApiParts
     public static void ConfigureServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(ReadinessCheck.OfServer);
+        services.AddSingleton<StartNotes>();
         EmbeddedParts.AddTo(services, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();

@@ -7,15 +7,12 @@ internal static class EventIds
     public const int Stopping = 2;
     public const int Stopped = 3;
     public const int Http2Unavailable = 4;
-    public const int Draining = 5;
-    public const int EngineStopped = 6;
+    public const int Found = 5;
     public const int RequestFailed = 10;
     public const int Published = 11;
     public const int PublishRefused = 12;
     public const int StorageFailed = 20;
     public const int StorageRecovered = 21;
-    public const int StoreOpened = 22;
-    public const int StoreRepaired = 23;
     public const int StreamOpened = 30;
     public const int StreamFenced = 31;
     public const int SubscriberRegistered = 40;

@@ -9,6 +9,8 @@ internal static partial class Lifecycle
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("OrleansEvents.Api.Lifecycle");
         LogStarted(log, ApiHost.Version, string.Join(", ", app.Urls), options.Storage.Store);
+        foreach (var (level, text) in app.Services.GetRequiredService<StartNotes>().Lines)
+            LogFound(log, level, text);
         if (!Http2Cleartext.IsAvailable)
             LogHttp2Unavailable(log);
         app.Lifetime.ApplicationStopping.Register(() => LogStopping(log, options.Shutdown.Drain.TotalSeconds));
@@ -17,6 +19,9 @@ internal static partial class Lifecycle
 
     [LoggerMessage(EventIds.Started, LogLevel.Information, "Started {Version} on {Addresses}, store {Store}")]
     private static partial void LogStarted(ILogger log, string version, string addresses, StoreKind store);
+
+    [LoggerMessage(EventId = EventIds.Found, Message = "{Found}")]
+    private static partial void LogFound(ILogger log, LogLevel level, string found);
 
     [LoggerMessage(EventIds.Http2Unavailable, LogLevel.Warning,
         "HTTP/2 without TLS is not available with this version of ASP.NET Core")]

@@ -9,12 +9,12 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Api.Embedded;
 
 /// <summary>Registers the engine of one process and its store.</summary>
-internal static partial class EmbeddedParts
+internal static class EmbeddedParts
 {
     public static void AddTo(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<EngineLifetime>>()));
+            provider.GetRequiredService<StartNotes>()));
         services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(), options.Storage.CircuitOpen,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreCircuit>>()));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
@@ -40,14 +40,14 @@ internal static partial class EmbeddedParts
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
         provider.GetRequiredService<ILogger<EmbeddedStreams>>());
 
-    private static IEventLog OpenLog(StorageOptions options, TimeProvider time, ILogger logger)
+    private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
     {
         if (options.Store == StoreKind.Memory) return new MemoryEventLog();
         var sqlite = new SqliteOptions { Folder = options.Data };
         try
         {
             var log = SqliteEventLog.Start(sqlite, time);
-            StoreOpened(logger, log.Found);
+            notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
             return log;
         }
         catch (LogRefusedException refused)
@@ -74,10 +74,4 @@ internal static partial class EmbeddedParts
         CriticalRules.TryParse(Encoding.UTF8.GetBytes($"[{string.Join(',', rules)}]"), out var parsed, out var refusal)
             ? parsed
             : throw new StartRefusedException($"Streams:Critical: {refusal.Detail}");
-
-    [LoggerMessage(EventIds.StoreOpened, LogLevel.Information, "Storage: {Found}")]
-    private static partial void StoreOpened(ILogger logger, string found);
-
-    [LoggerMessage(EventIds.StoreRepaired, LogLevel.Warning, "Storage repaired: {Summary}")]
-    private static partial void Repaired(ILogger logger, string summary);
 }

@@ -6,9 +6,9 @@ namespace OrleansEvents.Api.Embedded;
 
 /// <summary>The engine's beginning and end. At a graceful stop readers are told, publishers finish, then every
 /// stream is closed with its ring saved.</summary>
-internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
+internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
     StoreCircuit circuit, SystemEvents system, IHostApplicationLifetime lifetime, ShutdownOptions options,
-    TimeProvider time, ILogger<EngineLifetime> logger) : IHostedService
+    TimeProvider time) : IHostedService
 {
     private bool _stopped;
 
@@ -17,7 +17,6 @@ internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams stre
         circuit.Changed += StoreChanged;
         lifetime.ApplicationStopping.Register(() =>
         {
-            Stopping(logger, connections.Count);
             connections.Drain();
             _ = CutLate();
         });
@@ -31,7 +30,6 @@ internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams stre
         await streams.DisposeAsync();
         await log.DisposeAsync();
         connections.Dispose();
-        Stopped(logger);
     }
 
     private async Task CutLate()
@@ -47,10 +45,4 @@ internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams stre
             : ProblemFrame.Make(time, ErrorCode.StoreUnavailable, "Storage does not take writes: critical events are refused."));
         system.Status(failure is null ? "running" : "degraded", failure ?? "Storage takes writes again.");
     }
-
-    [LoggerMessage(EventIds.Draining, LogLevel.Information, "Stopping: {Connections} connections are told to come back")]
-    private static partial void Stopping(ILogger logger, int connections);
-
-    [LoggerMessage(EventIds.EngineStopped, LogLevel.Information, "Stopped: every stream is closed with its buffer saved")]
-    private static partial void Stopped(ILogger logger);
 }
