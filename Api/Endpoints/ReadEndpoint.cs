@@ -67,8 +67,9 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         var skipBefore = request.Position?.TimeMs is { } timeMs ? timeMs - ResumeEarlyMs : 0;
         var lines = reading.TakeLeases()
             .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream), skipBefore)).ToList();
+        var ended = connection.Run(lines);
         reading.Appeared = connection.Appeared;
-        await connection.Run(lines);
+        await ended;
     }
 
     private async Task Poll(HttpContext http, ReadRequest request, Reading reading)
