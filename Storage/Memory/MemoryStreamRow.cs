@@ -124,7 +124,7 @@ internal sealed class MemoryStreamRow(long id, string name, long createdMs, ulon
     }
 
     public long[] ReadCritical(long after) =>
-        [.. _rows.SelectMany(row => row.Slots).Where(slot => slot.Critical && slot.Seq > after).Select(slot => slot.Seq)];
+        [.. from row in _rows from slot in row.Slots where slot.Critical && slot.Seq > after select slot.Seq];
 
     private sealed record Row(byte[] Frames, EventSlot[] Slots, Extent Extent)
     {

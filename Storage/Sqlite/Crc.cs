@@ -3,10 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace OrleansEvents.Storage.Sqlite;
 
-/// <summary>CRC-32C: SQLite has no checksums, and a flipped bit in an event must not reach a reader.</summary>
+/// <summary>CRC-32C of a row, together with the stream it belongs to: SQLite has no checksums, and a flipped bit in an
+/// event must not reach a reader.</summary>
 internal static class Crc
 {
-    public static uint Of(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => Add(Add(uint.MaxValue, a), b);
+    public static uint Of(long stream, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>
+        Add(Add(BitOperations.Crc32C(uint.MaxValue, (ulong)stream), a), b);
 
     private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
     {

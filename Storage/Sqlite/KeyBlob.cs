@@ -6,7 +6,7 @@ using SQLitePCL;
 
 namespace OrleansEvents.Storage.Sqlite;
 
-/// <summary>Several keys as one blob: for each its numbers and its text, then a checksum over all. Little-endian.</summary>
+/// <summary>Several keys as one blob: of each its numbers and its text, then a checksum of all.</summary>
 internal readonly struct KeyBlob : IDisposable
 {
     private const int NumberBytes = 16 + 8 + 8 + 8 + 2;
@@ -19,7 +19,7 @@ internal readonly struct KeyBlob : IDisposable
 
     public ReadOnlySpan<byte> Bytes => _pooled.AsSpan(0, _length);
 
-    public static KeyBlob Write(IReadOnlyList<LogKey> keys)
+    public static KeyBlob Write(long stream, IReadOnlyList<LogKey> keys)
     {
         var most = CrcBytes;
         foreach (var key in keys) most += NumberBytes + Encoding.UTF8.GetMaxByteCount(key.Key.Length);
@@ -37,13 +37,14 @@ internal readonly struct KeyBlob : IDisposable
             BinaryPrimitives.WriteInt64LittleEndian(numbers[32..], key.ExpiresMs);
             BinaryPrimitives.WriteUInt16LittleEndian(numbers[40..], checked((ushort)text));
         }
-        BinaryPrimitives.WriteUInt32LittleEndian(pooled.AsSpan(at), Crc.Of(pooled.AsSpan(0, at), []));
+        BinaryPrimitives.WriteUInt32LittleEndian(pooled.AsSpan(at), Crc.Of(stream, pooled.AsSpan(0, at), []));
         return new KeyBlob(pooled, at + CrcBytes);
     }
 
-    public static List<LogKey> Read(ReadOnlySpan<byte> blob)
+    public static List<LogKey> Read(long stream, ReadOnlySpan<byte> blob)
     {
-        if (!IsWhole(blob)) throw new SqliteFailure(raw.SQLITE_CORRUPT, "a row of keys does not match its checksum");
+        if (!IsWhole(stream, blob))
+            throw new SqliteFailure(raw.SQLITE_CORRUPT, "a row of keys does not match its checksum");
         var keys = new List<LogKey>();
         blob = blob[..^CrcBytes];
         while (!blob.IsEmpty)
@@ -60,8 +61,8 @@ internal readonly struct KeyBlob : IDisposable
         return keys;
     }
 
-    public static bool IsWhole(ReadOnlySpan<byte> blob) => blob.Length >= CrcBytes
-        && BinaryPrimitives.ReadUInt32LittleEndian(blob[^CrcBytes..]) == Crc.Of(blob[..^CrcBytes], []);
+    public static bool IsWhole(long stream, ReadOnlySpan<byte> blob) => blob.Length >= CrcBytes
+        && BinaryPrimitives.ReadUInt32LittleEndian(blob[^CrcBytes..]) == Crc.Of(stream, blob[..^CrcBytes], []);
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_pooled);
 }

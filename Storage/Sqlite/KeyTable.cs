@@ -33,7 +33,7 @@ internal sealed class KeyTable(SqliteDatabase database)
             last = Math.Max(last, key.Seq);
             expires = Math.Max(expires, key.ExpiresMs);
         }
-        using var blob = KeyBlob.Write(keys);
+        using var blob = KeyBlob.Write(stream, keys);
         _insert.Bind(1, stream).Bind(2, first).Bind(3, last).Bind(4, expires).Bind(5, blob.Bytes).Run();
     }
 
@@ -41,7 +41,7 @@ internal sealed class KeyTable(SqliteDatabase database)
     public IReadOnlyList<LogKey> Read(long stream, long nowMs)
     {
         _read.Bind(1, stream).Bind(2, nowMs);
-        var keys = Collect(_read);
+        var keys = Collect(stream, _read);
         return [.. keys.Where(key => key.ExpiresMs >= nowMs)];
     }
 
@@ -49,7 +49,7 @@ internal sealed class KeyTable(SqliteDatabase database)
     public void DeleteBehind(long stream, long confirmed)
     {
         _readBehind.Bind(1, stream).Bind(2, confirmed);
-        var cut = Collect(_readBehind);
+        var cut = Collect(stream, _readBehind);
         _deleteBehind.Bind(1, stream).Bind(2, confirmed).Run();
         Insert(stream, [.. cut.Where(key => key.Seq <= confirmed)]);
     }
@@ -58,13 +58,13 @@ internal sealed class KeyTable(SqliteDatabase database)
 
     public void DeleteAll(long stream) => _deleteAll.Bind(1, stream).Run();
 
-    private static Dictionary<string, LogKey>.ValueCollection Collect(SqliteStatement rows)
+    private static Dictionary<string, LogKey>.ValueCollection Collect(long stream, SqliteStatement rows)
     {
         var keys = new Dictionary<string, LogKey>(StringComparer.Ordinal);
         try
         {
             while (rows.Step())
-                foreach (var key in KeyBlob.Read(rows.Blob(0))) keys[key.Key] = key;
+                foreach (var key in KeyBlob.Read(stream, rows.Blob(0))) keys[key.Key] = key;
         }
         finally
         {

@@ -38,7 +38,7 @@ internal sealed class ReadTables(SqliteDatabase database)
         Walk(_after.Bind(1, id).Bind(2, after), rows =>
         {
             var frames = rows.Blob(2);
-            var slots = RunBlobs.Checked(rows.Long(0), rows.Blob(1), frames);
+            var slots = RunBlobs.Checked(id, rows.Long(0), rows.Blob(1), frames);
             return StoredRuns.TakeAfter(run, frames, slots, after, maxEvents, maxBytes);
         });
         return run;
@@ -50,7 +50,7 @@ internal sealed class ReadTables(SqliteDatabase database)
         Walk(_newest.Bind(1, id), rows =>
         {
             var frames = rows.Blob(2);
-            var slots = RunBlobs.Checked(rows.Long(0), rows.Blob(1), frames);
+            var slots = RunBlobs.Checked(id, rows.Long(0), rows.Blob(1), frames);
             var from = StoredRuns.NewestFrom(slots, maxEvents, maxBytes);
             var part = new EventRun();
             StoredRuns.Take(part, frames, slots[from..]);

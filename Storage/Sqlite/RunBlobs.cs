@@ -8,16 +8,17 @@ namespace OrleansEvents.Storage.Sqlite;
 internal static class RunBlobs
 {
     /// <summary>The slots of a row's column, once row and checksum agree.</summary>
-    public static ReadOnlySpan<EventSlot> Checked(long crc, ReadOnlySpan<byte> slots, ReadOnlySpan<byte> frames)
+    public static ReadOnlySpan<EventSlot> Checked(long stream, long crc, ReadOnlySpan<byte> slots,
+        ReadOnlySpan<byte> frames)
     {
-        if (!AreWhole(crc, slots, frames))
+        if (!AreWhole(stream, crc, slots, frames))
             throw new SqliteFailure(raw.SQLITE_CORRUPT, "a row of events does not match its checksum");
         return MemoryMarshal.Cast<byte, EventSlot>(slots);
     }
 
-    public static bool AreWhole(long crc, ReadOnlySpan<byte> slots, ReadOnlySpan<byte> frames)
+    public static bool AreWhole(long stream, long crc, ReadOnlySpan<byte> slots, ReadOnlySpan<byte> frames)
     {
-        if (slots.Length % EventSlot.Size != 0 || crc != Crc.Of(slots, frames)) return false;
+        if (slots.Length % EventSlot.Size != 0 || crc != Crc.Of(stream, slots, frames)) return false;
         var (last, end) = (long.MinValue, 0);
         foreach (ref readonly var slot in MemoryMarshal.Cast<byte, EventSlot>(slots))
         {
@@ -28,10 +29,10 @@ internal static class RunBlobs
         return end == frames.Length;
     }
 
-    public static EventRun ReadWhole(SqliteStatement row, int crc, int slots, int frames)
+    public static EventRun ReadWhole(long stream, SqliteStatement row, int crc, int slots, int frames)
     {
         var bytes = row.Blob(frames);
-        var read = Checked(row.Long(crc), row.Blob(slots), bytes);
+        var read = Checked(stream, row.Long(crc), row.Blob(slots), bytes);
         var run = new EventRun(bytes.Length + 1, read.Length + 1);
         run.Append(bytes, read);
         return run;

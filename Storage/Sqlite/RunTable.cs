@@ -34,7 +34,7 @@ internal sealed class RunTable(SqliteDatabase database)
         var frames = run.Frames.Span;
         _insert.Bind(1, stream).Bind(2, run.First).Bind(3, run.Last).Bind(4, run.Count)
             .Bind(5, StoredRuns.CountCritical(run.Slots)).Bind(6, frames.Length).Bind(7, run.Slots[^1].AppendedMs)
-            .Bind(8, Crc.Of(slots, frames)).Bind(9, slots).Bind(10, frames).Run();
+            .Bind(8, Crc.Of(stream, slots, frames)).Bind(9, slots).Bind(10, frames).Run();
     }
 
     public IReadOnlyList<Extent> Extents(long stream)
@@ -60,7 +60,7 @@ internal sealed class RunTable(SqliteDatabase database)
             return;
         }
         var id = _newest.Long(0);
-        using var run = RunBlobs.ReadWhole(_newest, crc: 1, slots: 2, frames: 3);
+        using var run = RunBlobs.ReadWhole(stream, _newest, crc: 1, slots: 2, frames: 3);
         _newest.Reset();
         run.Truncate(StoredRuns.IndexAfter(run.Slots, confirmed));
         _deleteOne.Bind(1, id).Run();

@@ -33,7 +33,7 @@ internal sealed class SavedTables(SqliteDatabase database)
     {
         var slots = MemoryMarshal.AsBytes(ring.Slots);
         var frames = ring.Frames.Span;
-        _saveRing.Bind(1, stream).Bind(2, Crc.Of(slots, frames)).Bind(3, slots).Bind(4, frames).Run();
+        _saveRing.Bind(1, stream).Bind(2, Crc.Of(stream, slots, frames)).Bind(3, slots).Bind(4, frames).Run();
     }
 
     /// <summary>Takes the ring out of storage; null when there is none.</summary>
@@ -43,7 +43,7 @@ internal sealed class SavedTables(SqliteDatabase database)
         try
         {
             if (!_readRing.Bind(1, stream).Step()) return null;
-            ring = RunBlobs.ReadWhole(_readRing, crc: 0, slots: 1, frames: 2);
+            ring = RunBlobs.ReadWhole(stream, _readRing, crc: 0, slots: 1, frames: 2);
         }
         finally
         {
@@ -56,7 +56,7 @@ internal sealed class SavedTables(SqliteDatabase database)
     public void DeleteRing(long stream) => _deleteRing.Bind(1, stream).Run();
 
     public void SaveSubscriber(long stream, string name, ReadOnlySpan<byte> state) =>
-        _saveSubscriber.Bind(1, stream).Bind(2, name).Bind(3, CrcOf(name, state)).Bind(4, state).Run();
+        _saveSubscriber.Bind(1, stream).Bind(2, name).Bind(3, CrcOf(stream, name, state)).Bind(4, state).Run();
 
     public List<SubscriberRecord> ReadSubscribers(long stream)
     {
@@ -76,5 +76,6 @@ internal sealed class SavedTables(SqliteDatabase database)
         _deleteSubscribers.Bind(1, stream).Run();
     }
 
-    public static uint CrcOf(string name, ReadOnlySpan<byte> state) => Crc.Of(Encoding.UTF8.GetBytes(name), state);
+    public static uint CrcOf(long stream, string name, ReadOnlySpan<byte> state) =>
+        Crc.Of(stream, Encoding.UTF8.GetBytes(name), state);
 }

@@ -15,9 +15,6 @@ internal sealed class SqliteDatabase : IDisposable
 
     private SqliteDatabase(sqlite3 handle) => _handle = handle;
 
-    /// <summary>No transaction is open.</summary>
-    public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
-
     public static SqliteDatabase OpenReadWrite(string path) => Open(path, raw.SQLITE_OPEN_READWRITE);
 
     public static SqliteDatabase OpenReadOnly(string path) => Open(path, raw.SQLITE_OPEN_READONLY);
@@ -36,6 +33,13 @@ internal sealed class SqliteDatabase : IDisposable
 
     /// <summary>Runs one or several statements whose rows, if any, do not matter.</summary>
     public void Execute(string sql) => Check(raw.sqlite3_exec(_handle, sql));
+
+    /// <summary>Runs one statement; says how many rows it changed.</summary>
+    public int Change(string sql)
+    {
+        Execute(sql);
+        return raw.sqlite3_changes(_handle);
+    }
 
     /// <summary>The number in the first column of the first row.</summary>
     public long Number(string sql)
@@ -58,7 +62,7 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>Ends a long statement with SQLITE_INTERRUPT as soon as <paramref name="stop"/> says so.</summary>
     public void InterruptWhen(Func<bool>? stop)
     {
-        const int instructions = 10_000;
+        const int instructions = 1000;
         delegate_progress? progress = stop is null ? null : _ => stop() ? 1 : 0;
         raw.sqlite3_progress_handler(_handle, instructions, progress, null);
     }

@@ -78,7 +78,7 @@ internal static class SqliteSchema
     public static void CreateFile(string path)
     {
         var making = path + ".new";
-        foreach (var suffix in SqliteFiles.Suffixes) File.Delete(making + suffix);
+        SqliteFiles.Delete(making);
         using (var database = SqliteDatabase.Create(making))
         {
             Number($"PRAGMA page_size={PageBytes}");

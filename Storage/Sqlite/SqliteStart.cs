@@ -31,7 +31,8 @@ internal static class SqliteStart
 
     private static string Make(string path)
     {
-        if (File.Exists(path + "-wal")) throw Damaged(path, "it is missing, but its write-ahead log is there");
+        if (SqliteFiles.LeftBehind(path) is { } left)
+            throw Damaged(path, $"it is missing, but {Path.GetFileName(left)} is there");
         SqliteSchema.CreateFile(path);
         return $"{path} made new, schema {SqliteSchema.Version}";
     }
@@ -40,14 +41,7 @@ internal static class SqliteStart
     {
         if (new FileInfo(path).Length == 0) throw Damaged(path, "it is empty");
         using var database = SqliteDatabase.OpenReadWrite(path);
-        var application = database.Number("PRAGMA application_id");
-        if (application != SqliteSchema.ApplicationId) throw Damaged(path, "it was not made by OrleansEvents");
-        var version = database.Number("PRAGMA user_version");
-        if (version > SqliteSchema.Version)
-        {
-            throw new LogRefusedException($"{path} was written by a newer version of OrleansEvents: it has schema "
-                + $"{version}, and this program knows {SqliteSchema.Version}.");
-        }
+        RefuseOthers(path, database);
         // Takes the write lock and gives it back: a file that cannot be written is better refused now than later.
         database.Execute("BEGIN IMMEDIATE; UPDATE probes SET count = count + 1; COMMIT");
         var found = QuickCheck(database, options.CheckLimit, time);
@@ -57,6 +51,17 @@ internal static class SqliteStart
         var kilobytes = new FileInfo(path).Length / 1024;
         return string.Create(CultureInfo.InvariantCulture,
             $"{path}: {streams} streams, {kilobytes} kB, schema {SqliteSchema.Version}, {found.Text}");
+    }
+
+    /// <summary>Refuses what this program must not touch, damaged or not.</summary>
+    public static void RefuseOthers(string path, SqliteDatabase database)
+    {
+        if (database.Number("PRAGMA application_id") != SqliteSchema.ApplicationId)
+            throw new LogRefusedException($"{path} is not an event log: it is the database of another program.");
+        var version = database.Number("PRAGMA user_version");
+        if (version <= SqliteSchema.Version) return;
+        throw new LogRefusedException($"{path} was written by a newer version of OrleansEvents: it has schema "
+            + $"{version}, and this program knows {SqliteSchema.Version}.");
     }
 
     private static (string? Damage, string Text) QuickCheck(SqliteDatabase database, TimeSpan limit, TimeProvider time)

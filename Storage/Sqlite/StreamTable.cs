@@ -5,8 +5,10 @@ namespace OrleansEvents.Storage.Sqlite;
 /// <summary>The streams' own rows, as the writer changes them.</summary>
 internal sealed class StreamTable(SqliteDatabase database)
 {
-    private const string Columns =
-        "id, epoch, deleted, close_end, close_floor, reserved, trimmed, durable_since, completed, created, epochs, settings";
+    private const string Columns = """
+        id, epoch, deleted, close_end, close_floor, reserved, trimmed, durable_since, completed, created, epochs,
+        settings
+        """;
 
     private readonly SqliteStatement _byName = database.Prepare($"SELECT {Columns} FROM streams WHERE name = ?1");
 

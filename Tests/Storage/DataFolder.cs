@@ -30,5 +30,24 @@ internal sealed class DataFolder : IDisposable
         return copy;
     }
 
+    /// <summary>Inverts bytes of the file.</summary>
+    public void Overwrite(long at, int bytes)
+    {
+        using var file = new FileStream(File, FileMode.Open);
+        var content = new byte[bytes];
+        file.Position = at;
+        var read = file.ReadAtLeast(content, bytes, throwOnEndOfStream: false);
+        for (var i = 0; i < read; i++) content[i] ^= 0xff;
+        file.Position = at;
+        file.Write(content.AsSpan(0, read));
+    }
+
+    /// <summary>Leaves the file's first bytes only.</summary>
+    public void Cut(long length)
+    {
+        using var file = new FileStream(File, FileMode.Open);
+        file.SetLength(length);
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
