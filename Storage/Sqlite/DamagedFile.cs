@@ -3,8 +3,10 @@ using SQLitePCL;
 
 namespace OrleansEvents.Storage.Sqlite;
 
-/// <summary>Opens a damaged file for reading. If its first page is beyond use, a copy gets that of a new file: the
-/// schema is made by the same steps every time, so its tables begin where they begin in any file of that version.</summary>
+/// <summary>
+/// Opens a damaged file for reading. If its first page is beyond use, a copy gets that of a new file: the schema is
+/// made by the same steps every time, so its tables begin where they begin in any file of that version.
+/// </summary>
 internal sealed class DamagedFile : IDisposable
 {
     private const int PageCountAt = 28;

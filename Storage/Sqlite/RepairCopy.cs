@@ -120,7 +120,7 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         return names;
     }
 
-    /// <summary>Rows of no stream, and runs that overlap: both come from pages that were free before the damage.</summary>
+    /// <summary>Rows of no stream, and runs that overlap: both come from pages that were free already.</summary>
     private long RemoveWhatFitsNowhere()
     {
         var removed = 0L;

@@ -15,6 +15,9 @@ internal sealed class SqliteDatabase : IDisposable
 
     private SqliteDatabase(sqlite3 handle) => _handle = handle;
 
+    /// <summary>No transaction is open.</summary>
+    public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
+
     public static SqliteDatabase OpenReadWrite(string path) => Open(path, raw.SQLITE_OPEN_READWRITE);
 
     public static SqliteDatabase OpenReadOnly(string path) => Open(path, raw.SQLITE_OPEN_READONLY);

@@ -122,13 +122,12 @@ public sealed class SqliteEventLog : IEventLog
     public Task Probe() => Write(null, tables => tables.Probe());
 
     /// <summary>Commits what waits and closes the file.</summary>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        _readers.Stop();
+        await _readers.Stop();
         // Last: the connection that is closed last moves the write-ahead log into the file.
-        _writer.Stop();
+        await _writer.Stop();
         _folder.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private Task<bool> Write(LogHandle? handle, Action<WriteTables> write, bool closedToo = false) =>

@@ -20,7 +20,7 @@ internal sealed class SqliteFailure(int code, string message) : Exception(messag
     public string Text => Code switch
     {
         raw.SQLITE_FULL => $"the disk is full ({Message})",
-        raw.SQLITE_IOERR => $"reading or writing failed ({Message})",
+        raw.SQLITE_IOERR => $"reading or writing failed ({Message}, {code})",
         raw.SQLITE_READONLY or raw.SQLITE_PERM => $"the file is read-only ({Message})",
         raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => $"the file is damaged ({Message}); --repair keeps what is readable",
         _ => Message,

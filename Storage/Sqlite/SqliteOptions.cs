@@ -13,7 +13,7 @@ public sealed record SqliteOptions
     public int Readers { get; init; } = 2;
 
     /// <summary>Pages in the write-ahead log at which they are moved into the file.</summary>
-    public int CheckpointPages { get; init; } = 4000;
+    public int CheckpointPages { get; init; } = 8000;
 
     /// <summary>Writes in one transaction at most.</summary>
     public int GroupWrites { get; init; } = 8192;

@@ -11,12 +11,14 @@ internal sealed class SqliteReaders
     private readonly SqliteOptions _options;
     private readonly WorkQueue<IRead> _queue = new();
     private readonly Thread[] _threads;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _running;
     private volatile string? _failure;
 
     public SqliteReaders(string path, SqliteOptions options)
     {
         (_path, _options) = (path, options);
-        _threads = new Thread[Math.Max(1, options.Readers)];
+        _threads = new Thread[_running = Math.Max(1, options.Readers)];
         for (var i = 0; i < _threads.Length; i++)
             _threads[i] = new Thread(Run) { IsBackground = true, Name = "events-reader" };
     }
@@ -35,11 +37,11 @@ internal sealed class SqliteReaders
         return reading.Task;
     }
 
-    public void Stop()
+    /// <summary>Answers what waits, and ends.</summary>
+    public Task Stop()
     {
         _queue.End();
-        foreach (var thread in _threads)
-            if (!thread.ThreadState.HasFlag(ThreadState.Unstarted)) thread.Join();
+        return _ended.Task;
     }
 
     private void Run()
@@ -65,6 +67,7 @@ internal sealed class SqliteReaders
             }
         }
         database?.Dispose();
+        if (Interlocked.Decrement(ref _running) == 0) _ended.SetResult();
     }
 
     private SqliteDatabase Connect()

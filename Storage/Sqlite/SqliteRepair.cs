@@ -9,7 +9,7 @@ namespace OrleansEvents.Storage.Sqlite;
 /// </summary>
 public static class SqliteRepair
 {
-    /// <summary>Repairs the folder's log. Throws <see cref="LogRefusedException"/> where it must not be touched.</summary>
+    /// <summary>Repairs the folder's log. Throws <see cref="LogRefusedException"/> where it must not.</summary>
     public static RepairSummary Run(string folder, TimeProvider time)
     {
         var path = Path.Combine(folder, SqliteFiles.Name);

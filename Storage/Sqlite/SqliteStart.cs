@@ -42,8 +42,7 @@ internal static class SqliteStart
         if (new FileInfo(path).Length == 0) throw Damaged(path, "it is empty");
         using var database = SqliteDatabase.OpenReadWrite(path);
         RefuseOthers(path, database);
-        // Takes the write lock and gives it back: a file that cannot be written is better refused now than later.
-        database.Execute("BEGIN IMMEDIATE; UPDATE probes SET count = count + 1; COMMIT");
+        Write(database);
         var found = QuickCheck(database, options.CheckLimit, time);
         if (found.Damage is { } damage) throw Damaged(path, damage);
         SqliteSchema.Migrate(database);
@@ -62,6 +61,19 @@ internal static class SqliteStart
         if (version <= SqliteSchema.Version) return;
         throw new LogRefusedException($"{path} was written by a newer version of OrleansEvents: it has schema "
             + $"{version}, and this program knows {SqliteSchema.Version}.");
+    }
+
+    // A file that cannot be written is better refused now than later; but a full disk may be emptied.
+    private static void Write(SqliteDatabase database)
+    {
+        try
+        {
+            database.Execute("BEGIN IMMEDIATE; UPDATE probes SET count = count + 1; COMMIT");
+        }
+        catch (SqliteFailure failure) when (failure.Code == raw.SQLITE_FULL)
+        {
+            if (!database.IsIdle) database.Execute("ROLLBACK");
+        }
     }
 
     private static (string? Damage, string Text) QuickCheck(SqliteDatabase database, TimeSpan limit, TimeProvider time)

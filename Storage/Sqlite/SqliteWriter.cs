@@ -1,5 +1,6 @@
 using System.Globalization;
 using OrleansEvents.Streams;
+using SQLitePCL;
 
 namespace OrleansEvents.Storage.Sqlite;
 
@@ -12,11 +13,13 @@ internal sealed class SqliteWriter
 {
     private const long WalBytesAtMost = 64 << 20;
     private const int CommitsBetweenLooks = 256;
+    private const string TruncateWal = "PRAGMA wal_checkpoint(TRUNCATE)";
 
     private readonly string _path;
     private readonly SqliteOptions _options;
     private readonly WorkQueue<IWrite> _queue = new();
     private readonly Thread _thread;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SqliteDatabase? _database;
     private WriteTables? _tables;
     private long _commits;
@@ -49,11 +52,10 @@ internal sealed class SqliteWriter
     }
 
     /// <summary>Commits what waits, and ends.</summary>
-    public void Stop()
+    public Task Stop()
     {
         _queue.End();
-        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted)) return;
-        _thread.Join();
+        return _ended.Task;
     }
 
     private void Run()
@@ -65,6 +67,7 @@ internal sealed class SqliteWriter
             group.Clear();
         }
         Disconnect();
+        _ended.SetResult();
     }
 
     private void Commit(List<IWrite> group)
@@ -77,8 +80,11 @@ internal sealed class SqliteWriter
         }
         if (group.Count > 1 && failure is not SqliteFailure { IsStorage: true })
         {
-            // One write's own fault, perhaps a damaged page of its stream, must not be its neighbours'.
-            foreach (var write in group) Commit([write]);
+            // One write's own fault, perhaps a damaged page of its stream, must not be its neighbours': halving finds
+            // it without a commit for each of them.
+            var half = group.Count / 2;
+            Commit(group[..half]);
+            Commit(group[half..]);
             return;
         }
         Interlocked.Add(ref _failures, group.Count);
@@ -102,6 +108,7 @@ internal sealed class SqliteWriter
         {
             // Rolls back too. A new connection, because statements and cache may be in any state.
             Disconnect();
+            if (failure is SqliteFailure { Code: raw.SQLITE_FULL }) FreeWal();
             return failure;
         }
         _failure = null;
@@ -136,12 +143,26 @@ internal sealed class SqliteWriter
         if (!wal.Exists || wal.Length < WalBytesAtMost) return;
         try
         {
-            _database!.Number("PRAGMA wal_checkpoint(TRUNCATE)");
+            _database!.Number(TruncateWal);
         }
         catch (SqliteFailure failure)
         {
             // The group is committed already; a checkpoint that failed is tried again at the next look.
             _failure = $"Checkpointing {_path}: {failure.Text}";
+        }
+    }
+
+    // What the log holds may have room in the file, on pages that trimming freed: that may end a full disk.
+    private void FreeWal()
+    {
+        try
+        {
+            Connect();
+            _database!.Number(TruncateWal);
+        }
+        catch (SqliteFailure)
+        {
+            Disconnect();
         }
     }
 

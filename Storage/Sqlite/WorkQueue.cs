@@ -21,7 +21,7 @@ internal sealed class WorkQueue<T> where T : class
         }
     }
 
-    /// <summary>Waits for work and takes all of it, up to a limit; false when the queue was ended and is empty.</summary>
+    /// <summary>Waits for work and takes all of it, up to a limit; false when ended and empty.</summary>
     public bool TakeAll(List<T> into, int limit)
     {
         lock (_lock)

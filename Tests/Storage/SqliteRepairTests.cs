@@ -39,13 +39,15 @@ public sealed class SqliteRepairTests : IDisposable
         Assert.Equal(Events, (await Stored(log, opened)).Count);
     }
 
-    [Fact]
-    public async Task What_only_the_write_ahead_log_has_is_kept()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(16)]
+    public async Task What_only_the_write_ahead_log_has_is_kept(int damagedBytes)
     {
         await using var log = _folder.Start();
         await Fill(log);
         using var crashed = _folder.CopyAsAfterCrash();
-        crashed.Overwrite(0, 16);
+        crashed.Overwrite(0, damagedBytes);
 
         var summary = SqliteRepair.Run(crashed.Path, TimeProvider.System);
         Assert.Equal((Streams, Streams * Events), (summary.Streams, summary.Events));
