@@ -46,6 +46,8 @@ internal static class EmbeddedParts
         var sqlite = new SqliteOptions { Folder = options.Data };
         try
         {
+            if (options.Repair && SqliteRepair.Run(options.Data, time) is { } summary)
+                notes.Lines.Add((LogLevel.Warning, $"Storage repaired: {summary}"));
             var log = SqliteEventLog.Start(sqlite, time);
             notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
             return log;
