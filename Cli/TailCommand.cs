@@ -72,17 +72,18 @@ internal sealed class TailCommand : Command
         while (true)
         {
             var next = frames.MoveNextAsync();
+            var waits = !next.IsCompleted;
             // What has arrived together goes out together; before a wait all of it is out.
-            if (!next.IsCompleted || output.UnflushedBytes > 64 * 1024)
+            if (waits || output.UnflushedBytes > 64 * 1024)
                 await output.FlushAsync(CancellationToken.None);
-            // With each frame, heartbeats too: a pipe whose reader has gone ends a quiet stream's tail as well.
-            if (!await next || terminal.IsClosed(1))
+            // Heartbeats end a wait too, so a pipe whose reader has gone ends a quiet stream's tail as well.
+            if (!await next || (waits && terminal.IsClosed(1)))
                 break;
             if (frames.Current is EventFrame { Event: var arrived })
                 form.Write(output, arrived);
             else
                 news.Tell(frames.Current);
         }
-        await output.FlushAsync(CancellationToken.None);
+        await output.CompleteAsync();
     }
 }

@@ -22,8 +22,6 @@ internal sealed class SilenceWatch : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    public bool Expired { get; private set; }
-
     public void Waiting()
     {
         _silentLooks = 0;
@@ -42,7 +40,6 @@ internal sealed class SilenceWatch : IDisposable
     {
         if (!_waiting || ++_silentLooks < Looks)
             return;
-        Expired = true;
         try
         {
             _source.Cancel();
