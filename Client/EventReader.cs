@@ -104,7 +104,7 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
             .ConfigureAwait(false);
     }
 
-    /// <summary>Notes what the frame says about the connection; false for an event that was passed on before.</summary>
+    /// <summary>Notes what the frame says about the connection; false for what was passed on before.</summary>
     private bool Accept(ReceivedFrame received)
     {
         if (received.Retry is { } asked)
@@ -117,7 +117,12 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
         }
         if (!string.IsNullOrEmpty(received.Id))
             Position = received.Id;
-        return _seen is null || received.Frame is not EventFrame { Event: var arrived } || _seen.Add(arrived);
+        return _seen is null || received.Frame switch
+        {
+            EventFrame { Event: var arrived } => _seen.Add(arrived),
+            EndFrame end => _seen.Add(end),
+            _ => true,
+        };
     }
 
     private bool HasEnded(StreamFrame frame)

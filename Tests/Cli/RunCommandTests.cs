@@ -86,7 +86,6 @@ public sealed class RunCommandTests
         await Until.TrueAsync(() => line.Error.Contains("output is queued", StringComparison.Ordinal));
         await using var server = await ScriptedServer.StartAsync(port);
         var recorder = new EventRecorder(server);
-        // The first answer is lost after the events were taken: the keys must keep them from being doubled.
         server.Then(async context =>
         {
             await Task.Yield();

@@ -170,7 +170,10 @@ public sealed class EventReaderTests
         server
             .ThenFramesAndSilence(Sse.Connected("c0"), Sse.Event(1))
             .Then(ScriptedServer.UntilGoneAsync);
-        server.Otherwise = (context, _) => Sse.WriteAsync(context, Sse.Connected(), Sse.End());
+        // A busy machine may have given the first connection up before its event arrived.
+        server.Otherwise = (context, request) => request.LastEventId == "c1"
+            ? Sse.WriteAsync(context, Sse.Connected("c1"), Sse.End())
+            : Sse.WriteAsync(context, Sse.Connected("c0"), Sse.Event(1), Sse.End());
         var patience = new EventsClientOptions
         {
             LongestSilence = TimeSpan.FromMilliseconds(400),

@@ -41,12 +41,13 @@ public sealed class ManyStreamsTests
         await using var server = await ScriptedServer.StartAsync();
         server
             .ThenFrames(Sse.Connected("p0"), Sse.End("p1", "a.x"))
-            .ThenFrames(Sse.Connected("p1"), Sse.LooseEvent(1, "a.y"));
+            .ThenFrames(Sse.Connected("p1"), Sse.End("p1", "a.x"), Sse.LooseEvent(1, "a.y"));
         using var client = TestClient.Of(server, _time);
 
         var frames = await TestClient.AllAsync(client.ReadAsync("a.*"));
 
         Assert.Equal([1], TestClient.Seqs(frames));
+        Assert.Single(frames.OfType<EndFrame>());
         Assert.Equal("?streams=a.%2A", server.Requests.First().Query.Split('&')[0]);
         Assert.Equal(3, server.Requests.Count);
     }
