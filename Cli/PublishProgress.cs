@@ -36,7 +36,8 @@ internal sealed class PublishProgress(Terminal terminal, string stream)
         var duplicates = _duplicates > 0 ? $", {Count(_duplicates)} were there already" : "";
         var cursor = _cursor is null ? "" : $", cursor {_cursor}";
         var took = string.Create(CultureInfo.InvariantCulture, $"{elapsed.TotalSeconds:0.0} s ({Rate(elapsed)})");
-        terminal.Say($"{Count(_events)} {(_events == 1 ? "event" : "events")} published to {stream}{duplicates} in {took}{cursor}");
+        var count = $"{Count(_events)} {(_events == 1 ? "event" : "events")}";
+        terminal.Say($"{count} published to {stream}{duplicates} in {took}{cursor}");
     }
 
     private string Rate(TimeSpan elapsed) => Count((long)(_events / Math.Max(elapsed.TotalSeconds, 0.001))) + "/s";
