@@ -18,10 +18,10 @@ internal sealed class KeyTable(SqliteDatabase database)
     private readonly SqliteStatement _deleteBehind = database.Prepare(
         "DELETE FROM keys WHERE stream = ?1 AND last > ?2");
 
-    private readonly SqliteStatement _deleteExpired = database.Prepare(
-        "DELETE FROM keys WHERE stream = ?1 AND expires < ?2");
-
-    private readonly SqliteStatement _deleteAll = database.Prepare("DELETE FROM keys WHERE stream = ?1");
+    private readonly SqliteStatement _deleteExpired = database.Prepare("""
+        DELETE FROM keys WHERE id IN (
+            SELECT id FROM keys WHERE stream = ?1 AND expires <= ?2 ORDER BY expires LIMIT ?3)
+        """);
 
     public void Insert(long stream, IReadOnlyList<LogKey> keys)
     {
@@ -54,9 +54,9 @@ internal sealed class KeyTable(SqliteDatabase database)
         Insert(stream, [.. cut.Where(key => key.Seq <= confirmed)]);
     }
 
-    public void DeleteExpired(long stream, long nowMs) => _deleteExpired.Bind(1, stream).Bind(2, nowMs).Run();
-
-    public void DeleteAll(long stream) => _deleteAll.Bind(1, stream).Run();
+    /// <summary>Deletes so many rows at most that had expired by then; true when there may be more.</summary>
+    public bool DeleteExpired(long stream, long byMs, int limit) =>
+        _deleteExpired.Bind(1, stream).Bind(2, byMs).Bind(3, limit).Change() == limit;
 
     private static Dictionary<string, LogKey>.ValueCollection Collect(long stream, SqliteStatement rows)
     {

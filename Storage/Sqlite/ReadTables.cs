@@ -6,9 +6,12 @@ namespace OrleansEvents.Storage.Sqlite;
 /// <summary>What can be asked of the log, on a connection of its own that never waits for the writer.</summary>
 internal sealed class ReadTables(SqliteDatabase database)
 {
+    // A deleted stream's events are purged little by little, and must not be seen until they are.
+    private const string OfStream = "stream = ?1 AND (SELECT deleted IS NULL FROM streams WHERE id = ?1)";
+
     // Runs do not overlap, so only the last run that begins at or before a number can reach beyond it.
-    private const string After = """
-        stream = ?1 AND last > ?2 AND first >= coalesce(
+    private const string After = $"""
+        {OfStream} AND last > ?2 AND first >= coalesce(
             (SELECT first FROM runs WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
         """;
 
@@ -16,7 +19,7 @@ internal sealed class ReadTables(SqliteDatabase database)
         $"SELECT crc, slots, frames FROM runs WHERE {After} ORDER BY first");
 
     private readonly SqliteStatement _newest = database.Prepare(
-        "SELECT crc, slots, frames FROM runs WHERE stream = ?1 ORDER BY first DESC");
+        $"SELECT crc, slots, frames FROM runs WHERE {OfStream} ORDER BY first DESC");
 
     // A row of a single event tells its number without being read: the index has it.
     private readonly SqliteStatement _critical = database.Prepare($"""

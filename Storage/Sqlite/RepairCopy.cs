@@ -17,6 +17,8 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
         """);
 
+    private readonly SqliteStatement _insertPurge = target.Prepare("INSERT OR IGNORE INTO purges VALUES(?1)");
+
     public RepairSummary Run(string aside)
     {
         target.Execute("BEGIN IMMEDIATE");
@@ -26,6 +28,7 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         lost += new RowWalk(source, "keys", "stream, keys").Run(TakeKeys);
         lost += new RowWalk(source, "rings", "stream, crc, slots, frames").Run(TakeRing);
         lost += new RowWalk(source, "subscribers", "stream, name, crc, state").Run(TakeSubscriber);
+        new RowWalk(source, "purges", "stream").Run(TakePurge);
         RecoverNames();
         lost += RemoveWhatFitsNowhere();
         if (lost > 0) GiveUpContinuity();
@@ -69,6 +72,12 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         if (!RunBlobs.AreWhole(row.Long(0), row.Long(1), row.Blob(2), row.Blob(3))) return false;
         using var run = RunBlobs.ReadWhole(row.Long(0), row, crc: 1, slots: 2, frames: 3);
         _saved.SaveRing(row.Long(0), run);
+        return true;
+    }
+
+    private bool TakePurge(SqliteStatement row)
+    {
+        _insertPurge.Bind(1, row.Long(0)).Run();
         return true;
     }
 
@@ -123,6 +132,11 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
     /// <summary>Rows of no stream, and runs that overlap: both come from pages that were free already.</summary>
     private long RemoveWhatFitsNowhere()
     {
+        target.Execute("""
+            DELETE FROM runs WHERE stream IN (SELECT stream FROM purges);
+            DELETE FROM keys WHERE stream IN (SELECT stream FROM purges);
+            DELETE FROM purges;
+            """);
         var removed = 0L;
         foreach (var table in new[] { "runs", "keys", "rings", "subscribers" })
             removed += target.Change($"DELETE FROM {table} WHERE stream NOT IN (SELECT id FROM streams)");

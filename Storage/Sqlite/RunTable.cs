@@ -21,12 +21,12 @@ internal sealed class RunTable(SqliteDatabase database)
         "DELETE FROM runs WHERE stream = ?1 AND first > ?2");
 
     // The second condition says no more than the first, but it is the one that the index can seek.
-    private readonly SqliteStatement _deleteThrough = database.Prepare(
-        "DELETE FROM runs WHERE stream = ?1 AND last <= ?2 AND first <= ?2");
+    private readonly SqliteStatement _deleteThrough = database.Prepare("""
+        DELETE FROM runs WHERE id IN (
+            SELECT id FROM runs WHERE stream = ?1 AND last <= ?2 AND first <= ?2 ORDER BY first LIMIT ?3)
+        """);
 
     private readonly SqliteStatement _deleteOne = database.Prepare("DELETE FROM runs WHERE id = ?1");
-
-    private readonly SqliteStatement _deleteAll = database.Prepare("DELETE FROM runs WHERE stream = ?1");
 
     public void Insert(long stream, EventRun run)
     {
@@ -67,7 +67,7 @@ internal sealed class RunTable(SqliteDatabase database)
         if (run.Count > 0) Insert(stream, run);
     }
 
-    public void DeleteThrough(long stream, long through) => _deleteThrough.Bind(1, stream).Bind(2, through).Run();
-
-    public void DeleteAll(long stream) => _deleteAll.Bind(1, stream).Run();
+    /// <summary>Deletes so many whole rows at most; true when there may be more.</summary>
+    public bool DeleteThrough(long stream, long through, int limit) =>
+        _deleteThrough.Bind(1, stream).Bind(2, through).Bind(3, limit).Change() == limit;
 }

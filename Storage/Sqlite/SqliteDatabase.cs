@@ -18,6 +18,9 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>No transaction is open.</summary>
     public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
 
+    /// <summary>Rows changed by the last statement.</summary>
+    public int Changes => raw.sqlite3_changes(_handle);
+
     public static SqliteDatabase OpenReadWrite(string path) => Open(path, raw.SQLITE_OPEN_READWRITE);
 
     public static SqliteDatabase OpenReadOnly(string path) => Open(path, raw.SQLITE_OPEN_READONLY);
@@ -41,7 +44,7 @@ internal sealed class SqliteDatabase : IDisposable
     public int Change(string sql)
     {
         Execute(sql);
-        return raw.sqlite3_changes(_handle);
+        return Changes;
     }
 
     /// <summary>The number in the first column of the first row.</summary>

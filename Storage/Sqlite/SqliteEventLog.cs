@@ -36,7 +36,9 @@ public sealed class SqliteEventLog : IEventLog
             var (writer, readers) = (new SqliteWriter(path, options), new SqliteReaders(path, options));
             writer.Start();
             readers.Start();
-            return new SqliteEventLog(folder, writer, readers, found);
+            var log = new SqliteEventLog(folder, writer, readers, found);
+            _ = log.Purge();
+            return log;
         }
         catch (SqliteFailure failure)
         {
@@ -82,11 +84,19 @@ public sealed class SqliteEventLog : IEventLog
     public Task Complete(LogHandle handle) => Write(handle, tables => tables.Complete(handle.Id));
 
     /// <inheritdoc/>
-    public Task Delete(LogHandle handle, long nowMs) => Write(handle, tables => tables.Delete(handle.Id, nowMs));
+    public async Task Delete(LogHandle handle, long nowMs)
+    {
+        await Write(handle, tables => tables.Delete(handle.Id, nowMs));
+        _ = Purge();
+    }
 
     /// <inheritdoc/>
-    public Task Trim(LogHandle handle, long through, long nowMs) =>
-        Write(handle, tables => tables.Trim(handle.Id, through, nowMs));
+    public async Task Trim(LogHandle handle, long through, long nowMs)
+    {
+        // In parts, so that other streams' writes get in between.
+        var more = await _writer.Add(handle, tables => tables.Trim(handle.Id, through, nowMs));
+        while (more) more = await _writer.Add(null, tables => tables.DeleteSome(handle.Id, through, nowMs - 1));
+    }
 
     /// <inheritdoc/>
     public Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state) =>
@@ -128,6 +138,20 @@ public sealed class SqliteEventLog : IEventLog
         // Last: the connection that is closed last moves the write-ahead log into the file.
         await _writer.Stop();
         _folder.Dispose();
+    }
+
+    // What fails here, or is not reached before the end, is taken up at the next deletion or start.
+    private async Task Purge()
+    {
+        try
+        {
+            while (await _writer.Add(null, tables => tables.Purge()))
+            {
+            }
+        }
+        catch (LogUnavailableException)
+        {
+        }
     }
 
     private Task<bool> Write(LogHandle? handle, Action<WriteTables> write, bool closedToo = false) =>

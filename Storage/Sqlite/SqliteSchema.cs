@@ -68,6 +68,7 @@ internal static class SqliteSchema
             crc INTEGER NOT NULL,
             state BLOB NOT NULL,
             UNIQUE(stream, name));
+        CREATE TABLE purges(stream INTEGER PRIMARY KEY);
         CREATE TABLE probes(id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
         INSERT INTO probes VALUES(1, 0);
         """,

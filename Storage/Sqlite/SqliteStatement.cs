@@ -60,6 +60,13 @@ internal sealed class SqliteStatement(SqliteDatabase database, sqlite3_stmt hand
         }
     }
 
+    /// <summary>Runs a statement without rows; says how many it changed.</summary>
+    public int Change()
+    {
+        Run();
+        return database.Changes;
+    }
+
     // A read statement that is not reset keeps its snapshot, and the log cannot be checkpointed beyond it.
     public void Reset() => raw.sqlite3_reset(handle);
 

@@ -48,6 +48,12 @@ internal sealed class StreamTable(SqliteDatabase database)
         UPDATE streams SET deleted = ?2, settings = NULL, close_end = NULL, close_floor = NULL WHERE id = ?1
         """);
 
+    private readonly SqliteStatement _purge = database.Prepare("INSERT INTO purges(stream) VALUES(?1)");
+
+    private readonly SqliteStatement _nextPurge = database.Prepare("SELECT stream FROM purges LIMIT 1");
+
+    private readonly SqliteStatement _purged = database.Prepare("DELETE FROM purges WHERE stream = ?1");
+
     private readonly SqliteStatement _remove = database.Prepare("DELETE FROM streams WHERE id = ?1");
 
     private readonly SqliteStatement _forget = database.Prepare("DELETE FROM streams WHERE deleted < ?1");
@@ -95,8 +101,22 @@ internal sealed class StreamTable(SqliteDatabase database)
 
     public void Trim(long id, long through) => _trim.Bind(1, id).Bind(2, through).Run();
 
-    /// <summary>Makes the row a tombstone.</summary>
-    public void Bury(long id, long nowMs) => _bury.Bind(1, id).Bind(2, nowMs).Run();
+    /// <summary>Makes the row a tombstone whose events and keys are still to be purged.</summary>
+    public void Bury(long id, long nowMs)
+    {
+        _bury.Bind(1, id).Bind(2, nowMs).Run();
+        _purge.Bind(1, id).Run();
+    }
+
+    /// <summary>A stream to be purged, or null.</summary>
+    public long? NextPurge()
+    {
+        long? stream = _nextPurge.Step() ? _nextPurge.Long(0) : null;
+        _nextPurge.Reset();
+        return stream;
+    }
+
+    public void Purged(long id) => _purged.Bind(1, id).Run();
 
     public void Remove(long id) => _remove.Bind(1, id).Run();
 

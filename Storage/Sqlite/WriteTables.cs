@@ -6,6 +6,9 @@ namespace OrleansEvents.Storage.Sqlite;
 /// admitted before it comes here.</summary>
 internal sealed class WriteTables(SqliteDatabase database)
 {
+    // Rows deleted in one transaction: other streams' writes wait for it.
+    private const int RowsAtOnce = 1000;
+
     private readonly StreamTable _streams = new(database);
     private readonly RunTable _runs = new(database);
     private readonly KeyTable _keys = new(database);
@@ -84,20 +87,32 @@ internal sealed class WriteTables(SqliteDatabase database)
 
     public void Complete(long id) => _streams.Complete(id);
 
+    /// <summary>Nobody can see the stream any more; <see cref="Purge"/> removes its events and keys.</summary>
     public void Delete(long id, long nowMs)
     {
-        _runs.DeleteAll(id);
-        _keys.DeleteAll(id);
         _saved.DeleteAll(id);
         _streams.Bury(id, nowMs);
     }
 
-    public void Trim(long id, long through, long nowMs)
+    /// <summary>Removes a part of what deleted streams left; false when nothing is left.</summary>
+    public bool Purge()
     {
-        _runs.DeleteThrough(id, through);
-        _keys.DeleteExpired(id, nowMs);
-        _streams.Trim(id, through);
+        if (_streams.NextPurge() is not { } id) return false;
+        if (!DeleteSome(id, long.MaxValue, long.MaxValue)) _streams.Purged(id);
+        return true;
     }
+
+    /// <summary>Begins to trim; true when <see cref="DeleteSome"/> must go on.</summary>
+    public bool Trim(long id, long through, long nowMs)
+    {
+        _streams.Trim(id, through);
+        return DeleteSome(id, through, nowMs - 1);
+    }
+
+    /// <summary>Deletes a part of the events up to a number and of the keys that had expired by then; true when
+    /// there may be more.</summary>
+    public bool DeleteSome(long id, long through, long expiredByMs) =>
+        _runs.DeleteThrough(id, through, RowsAtOnce) | _keys.DeleteExpired(id, expiredByMs, RowsAtOnce);
 
     public void SaveSubscriber(long id, string name, ReadOnlySpan<byte> state) =>
         _saved.SaveSubscriber(id, name, state);
@@ -114,7 +129,7 @@ internal sealed class WriteTables(SqliteDatabase database)
         var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
         var ring = row.CloseEnd is null ? null : _saved.TakeRing(row.Id);
         _streams.Open(row.Id, reserved, epochs);
-        _keys.DeleteExpired(row.Id, nowMs);
+        _keys.DeleteExpired(row.Id, nowMs - 1, RowsAtOnce);
         return new OpenedStream
         {
             Handle = new LogHandle(row.Id, epoch),

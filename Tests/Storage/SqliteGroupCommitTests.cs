@@ -82,6 +82,26 @@ public sealed class SqliteGroupCommitTests : IAsyncDisposable
         await Assert.ThrowsAsync<LogUnavailableException>(() => _log.Read(handle.Id, 0, 1, 1));
     }
 
+    [Fact]
+    public async Task Much_is_deleted_in_parts_and_all_of_it()
+    {
+        var (trimmed, deleted) = (await Open("trimmed"), await Open("deleted"));
+        await Task.WhenAll(Enumerable.Range(1, 2500).Select(seq => Append(trimmed, seq)));
+        await Task.WhenAll(Enumerable.Range(1, 2500).Select(seq => Append(deleted, seq)));
+        var before = _log.Statistics.Commits;
+        await _log.Trim(trimmed, 2499, 0);
+        Assert.True(_log.Statistics.Commits - before >= 3);
+        using (var run = await _log.Read(trimmed.Id, 0, 10, int.MaxValue)) Assert.Equal(2500, run.First);
+
+        await _log.Delete(deleted, 0);
+        using (var run = await _log.Read(deleted.Id, 0, 10, int.MaxValue)) Assert.Equal(0, run.Count);
+        await _log.DisposeAsync();
+        await using var again = _folder.Start();
+        using var database = SqliteDatabase.OpenReadOnly(_folder.File);
+        while (database.Number("SELECT count(*) FROM purges") > 0) await again.Probe();
+        Assert.Equal(1, database.Number("SELECT count(*) FROM runs"));
+    }
+
     private async Task<LogHandle> Open(string stream) => (await _log.Open(stream, 1, create: true, 0))!.Handle;
 
     private async Task Append(LogHandle handle, long seq)
