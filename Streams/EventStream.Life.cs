@@ -105,8 +105,13 @@ public sealed partial class EventStream
         return new GracefulClose(LastGiven, Feed.Floor, Feed.Snapshot());
     }
 
-    /// <summary>The outcome of a graceful close that failed: the stream goes on.</summary>
-    public void CloseFailed() => _ending = false;
+    /// <summary>A graceful close failed, or its outcome is unknown: the stream goes on in a new epoch, so that the
+    /// close cannot be taken for its end after a crash.</summary>
+    public void CloseFailed()
+    {
+        _ending = false;
+        NeedsReopen = true;
+    }
 
     /// <summary>Gives the ring's memory back; readers that come find their events evicted.</summary>
     public void EvictAll() => Feed.Clear();

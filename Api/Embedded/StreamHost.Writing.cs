@@ -4,6 +4,8 @@ namespace OrleansEvents.Api.Embedded;
 
 internal sealed partial class StreamHost
 {
+    private ulong? _reopeningAs;
+
     /// <summary>Appends in a turn; null when the stream is not open.</summary>
     public AppendResult? TryAppend(ReadOnlySpan<NewEvent> events, List<PublishedEvent>? each)
     {
@@ -43,8 +45,11 @@ internal sealed partial class StreamHost
 
     private async Task Reopen(LogHandle handle, long confirmed, long next)
     {
+        // The same epoch until one attempt is known to have succeeded: an earlier one may have, unheard.
+        var epoch = _reopeningAs ??= context.NewEpoch();
         LogHandle? opened = null;
-        var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, context.NewEpoch(), confirmed, next));
+        var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, epoch, confirmed, next));
+        if (ok) _reopeningAs = null;
         if (!ok) await Task.Delay(TimeSpan.FromSeconds(1), context.Time);
         Turn((stream, _) => stream.Reopened(opened));
     }

@@ -4,7 +4,7 @@ namespace OrleansEvents.Storage.Sqlite;
 
 /// <summary>
 /// One connection to the file. It is used by one thread at a time. It speaks to SQLite directly and not through
-/// ADO.NET: events are bound from and read into buffers that exist already, and a call costs a tenth.
+/// ADO.NET: events are bound from and read into buffers that exist already.
 /// </summary>
 internal sealed class SqliteDatabase : IDisposable
 {
