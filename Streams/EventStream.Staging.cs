@@ -77,7 +77,7 @@ public sealed partial class EventStream
         Handle = opened;
         NeedsReopen = false;
         _next = first;
-        _reservedThrough = first - 1 + IEventLog.NumberBlock;
+        _reservedThrough = Math.Max(_reservedThrough, first - 1);
         Confirmed = first - 1;
         var epochs = Feed.History.Epochs;
         Feed.History = Feed.History with
