@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace OrleansEvents.Durable;
 
-/// <summary>The usual way: a row for an event, a transaction for a row, one connection that all publishers share.</summary>
+/// <summary>The usual way: a row an event, a transaction a row, one connection for all publishers.</summary>
 internal sealed class TransactionPerEvent : IDisposable
 {
     private readonly SqliteConnection connection;

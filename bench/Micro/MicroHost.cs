@@ -8,7 +8,7 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace OrleansEvents.Micro;
 
-/// <summary>Time and allocations of the pure core. <c>--filter '*Feed*'</c> and the like are BenchmarkDotNet's own.</summary>
+/// <summary>Time and allocations of the pure core. The options are BenchmarkDotNet's own.</summary>
 internal static class MicroHost
 {
     public static int Main(string[] args)

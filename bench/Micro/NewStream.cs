@@ -26,6 +26,7 @@ internal static class NewStream
             Subscribers = [],
         };
         using var nothing = new EventRun();
-        return new EventStream(new StreamFeed("bench", new FeedMemory()), opened, settings, nothing, new StreamLimits(), now);
+        var feed = new StreamFeed("bench", new FeedMemory());
+        return new EventStream(feed, opened, settings, nothing, new StreamLimits(), now);
     }
 }

@@ -6,7 +6,7 @@ namespace OrleansEvents.Micro;
 
 /// <summary>
 /// Appending to a full ring and reading from it. All figures are per event: numbering, encoding, copying into the ring
-/// and evicting what falls out is one append; a read is what a connection does to send, with a copy in the socket's place.
+/// and evicting what falls out is one append; a read is what a connection does, with a copy in the place of sending.
 /// </summary>
 public class RingBenchmarks
 {

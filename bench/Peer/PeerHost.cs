@@ -13,7 +13,8 @@ internal static class PeerHost
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Services.ConfigureHttpJsonOptions(o => o.SerializerOptions.TypeInfoResolverChain.Insert(0, PeerJson.Default));
+        builder.Services.ConfigureHttpJsonOptions(
+            o => o.SerializerOptions.TypeInfoResolverChain.Insert(0, PeerJson.Default));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<PeerStreams>();
         if (builder.Configuration["data"] is { } folder)

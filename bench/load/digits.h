@@ -6,8 +6,11 @@
 
 enum { N_DIGITS = 10, T_DIGITS = 16 };
 
-#define N_FIRST UINT64_C(1000000000)   // the counter of the first event: ten digits from the start
-#define T_SPAN UINT64_C(1000000000000000) // nanoseconds are written as T_SPAN + ns % T_SPAN: sixteen digits, wraps in 11 days
+// The counter of the first event: ten digits from the start.
+#define N_FIRST UINT64_C(1000000000)
+
+// Nanoseconds are written as T_SPAN + ns % T_SPAN: sixteen digits, the same again after eleven days.
+#define T_SPAN UINT64_C(1000000000000000)
 
 static inline void digits_put(char *at, uint64_t value, int width)
 {

@@ -45,7 +45,8 @@ static void append(const char *data, size_t length)
     static char frame[1 << 20];
     int body = snprintf(frame + 16, sizeof frame - 16,
         "id: %s\ndata: {\"id\":\"%s\",\"seq\":%lu,\"stream\":\"bench\",\"type\":\"bench\",\"version\":1,"
-        "\"time\":\"2000-01-01T00:00:00.000Z\",\"critical\":false,\"data\":%.*s}\n\n", id, id, ++seq, (int)length, data);
+        "\"time\":\"2000-01-01T00:00:00.000Z\",\"critical\":false,\"data\":%.*s}\n\n",
+        id, id, ++seq, (int)length, data);
     char size[16];
     int prefix = snprintf(size, sizeof size, "%x\r\n", body);
     char *start = frame + 16 - prefix;
@@ -71,7 +72,8 @@ static void append_lines(const char *body, size_t length)
 
 static void become_reader(struct connection *c)
 {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    static const char answer[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         "1b\r\nevent: connected\ndata: {}\n\n\r\n";
     if (send(c->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) < 0)
         return;

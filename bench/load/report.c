@@ -42,8 +42,9 @@ static void print_rates(const struct result *r)
 void result_print(const struct options *o, const struct result *r)
 {
     const struct tally *t = r->tally;
-    printf("{\"connections\":%d,\"publishers\":%d,\"pipeline\":%d,\"batch\":%d,\"size\":%d,\"window\":%d,\"rate\":%.1f,",
-        o->connections, o->publishers, o->pipeline, o->batch, o->size, o->window, o->rate);
+    printf("{\"connections\":%d,\"publishers\":%d,\"pipeline\":%d,\"batch\":%d,\"size\":%d,",
+        o->connections, o->publishers, o->pipeline, o->batch, o->size);
+    printf("\"window\":%d,\"rate\":%.1f,", o->window, o->rate);
     print_rates(r);
     printf("\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"answer_p50_ms\":%.3f,\"answer_p99_ms\":%.3f,",
         latency_ms(&t->latency, 0.5), latency_ms(&t->latency, 0.99),

@@ -1,7 +1,7 @@
 // The reading side of one SSE connection: HTTP head, chunks, frames, and the check that nothing is missing.
 //
-// Each event carries a counter "n" and a time "t" of fixed width in its data. A frame is first compared with the shape of
-// the last one (its start, its length, its counter where the counter should be) and skipped when it is the very next
+// Each event carries a counter "n" and a time "t" of fixed width in its data. A frame is first compared with the shape
+// of the last one (its start, its length, its counter where the counter should be) and skipped when it is the very next
 // event; only what differs (another length, heartbeats, frames cut by a read) is parsed. So every frame of every
 // connection is checked at a few nanoseconds, and the generator is not the bottleneck.
 #pragma once

@@ -24,8 +24,8 @@ free_port() {
 }
 
 # start_server PORT COMMAND...: on the servers' core; leaves its process id in `server`, returns when it listens.
-# The working directory is an empty one: ASP.NET Core watches the files below it for new settings, and a database that is
-# written there keeps that watcher busy.
+# The working directory is an empty one: ASP.NET Core watches the files below it for new settings, and a database that
+# is written there keeps that watcher busy.
 start_server() {
     local port=$1 log=$scratch/server.$1.log
     shift
@@ -68,7 +68,11 @@ program() { echo "$root/artifacts/bin/$1/release/OrleansEvents.$1.dll"; }
 # median FILE FIELD: of that number over all JSON lines of the file.
 median() {
     sed -nE "s/.*\"$2\":(-?[0-9.]+).*/\1/p" "$1" | sort -g |
-        awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; else print 0 }'
+        awk '{ v[NR] = $1 }
+            END {
+                if (!NR) print 0
+                else print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
+            }'
 }
 
 total() { sed -nE "s/.*\"$2\":([0-9.]+).*/\1/p" "$1" | awk '{ s += $1 } END { print s + 0 }'; }

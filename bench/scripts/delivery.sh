@@ -2,6 +2,7 @@
 # publish), and at a steady 100 events a second. Sourced by bench/run.
 
 loads="1 10 100 paced"
+window=400    # events ahead of the slowest reader: more adds latency and nothing else, to any of the servers
 
 build_delivery() {
     build_load
@@ -13,9 +14,7 @@ build_delivery() {
 load_options() {
     case $1 in
         paced) echo --batch 1 --rate 100 ;;
-        1) echo --batch 1 --pipeline 256 --window 512 ;;
-        10) echo --batch 10 --pipeline 100 --window 1000 ;;
-        100) echo --batch 100 --pipeline 16 --window 1600 ;;
+        *) echo --batch "$1" --pipeline $((window / $1 < 256 ? window / $1 : 256)) --window $window ;;
     esac
 }
 
@@ -52,10 +51,10 @@ run_delivery() {
     start_server "$limit_port" "$out/load/limit" "$limit_port"
     limit_pid=$server
 
-    say "warming up: the managed servers' first minute is their compiler's"
+    # The managed servers' first minute is their compiler's: it has one core with them, and they keep it busy.
     for kind in $loads; do
-        measure_delivery peer "$peer_port" "$peer_pid" "$kind" warm
-        measure_delivery ours "$ours_port" "$ours_pid" "$kind" warm
+        WARMUP=$FIRST_WARMUP MEASURE=1 measure_delivery peer "$peer_port" "$peer_pid" "$kind" warm
+        WARMUP=$FIRST_WARMUP MEASURE=1 measure_delivery ours "$ours_port" "$ours_pid" "$kind" warm
     done
     rm -f "$scratch"/runs.delivery.*
     for round in $(seq "$ROUNDS"); do
@@ -82,12 +81,13 @@ delivery_row() {
 }
 
 report_delivery() {
-    local kind per_core=deliveries_per_cpu_s
+    local kind ours peer limit per_core=deliveries_per_cpu_s
     echo "## Delivery: one stream, $CONNECTIONS connections, $SIZE-byte data, as fast as readers keep up with"
     echo
     describe_machine
     echo
-    echo "| events a publish | server | deliveries per CPU second | deliveries/s | CPU s per million | frames a read | bytes a frame | p50 / p99 ms | CPU server / generator | lost |"
+    echo "| events a publish | server | deliveries per CPU second | deliveries/s | CPU s per million | frames a read" \
+        "| bytes a frame | p50 / p99 ms | CPU server / generator | lost |"
     echo "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for kind in $loads; do
         delivery_row ours OrleansEvents "$kind"
@@ -98,10 +98,10 @@ report_delivery() {
     echo "| events a publish | per core, to ServerSentEvents + Channel (target: 3) | to the C limit |"
     echo "| ---: | ---: | ---: |"
     for kind in $loads; do
-        local ours
         ours=$(median "$scratch/runs.delivery.ours.$kind" $per_core)
-        echo "| $(load_label "$kind") | **$(ratio "$ours" "$(median "$scratch/runs.delivery.peer.$kind" $per_core)") ×**" \
-            "| $(ratio "$ours" "$(median "$scratch/runs.delivery.limit.$kind" $per_core)") |"
+        peer=$(median "$scratch/runs.delivery.peer.$kind" $per_core)
+        limit=$(median "$scratch/runs.delivery.limit.$kind" $per_core)
+        echo "| $(load_label "$kind") | **$(ratio "$ours" "$peer") ×** | $(ratio "$ours" "$limit") |"
     done
     echo
     echo "Every frame of every connection is checked for its number. The generator was not the bottleneck where its" \

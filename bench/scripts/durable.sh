@@ -26,7 +26,7 @@ without_http() {
         disk) taskset -c $server_core "$out/load/disk" "$publishers" $event_bytes "$MEASURE" "$folder/file" ;;
         *) env -C "$scratch/cwd" DOTNET_gcServer=0 taskset -c $server_core \
             dotnet "$(program Durable)" "$name" "$publishers" "$MEASURE" "$folder" ;;
-    esac >>"$scratch/runs.durable.$name.$publishers"
+    esac >>"$scratch/runs.durable.$name.$publishers" 2>"$folder.log" || { cat "$folder.log" >&2; exit 1; }
     rm -rf "$folder"
 }
 
@@ -37,11 +37,14 @@ run_durable() {
     start_server "$ours_port" dotnet "$SERVER" --urls "http://127.0.0.1:$ours_port" --data "$scratch/durable.ours"
     ours_pid=$server
     peer_port=$(free_port)
-    start_server "$peer_port" dotnet "$(program Peer)" --urls "http://127.0.0.1:$peer_port" --data "$scratch/durable.peer"
+    start_server "$peer_port" \
+        dotnet "$(program Peer)" --urls "http://127.0.0.1:$peer_port" --data "$scratch/durable.peer"
     peer_pid=$server
 
-    over_http ours "$ours_port" "$ours_pid" 256 warm
-    over_http peer "$peer_port" "$peer_pid" 256 warm
+    for publishers in 16 256; do
+        WARMUP=$FIRST_WARMUP MEASURE=1 over_http ours "$ours_port" "$ours_pid" "$publishers" warm
+        WARMUP=$FIRST_WARMUP MEASURE=1 over_http peer "$peer_port" "$peer_pid" "$publishers" warm
+    done
     rm -f "$scratch"/runs.durable.*
     for round in $(seq "$ROUNDS"); do
         for publishers in $publisher_counts; do
@@ -68,7 +71,9 @@ durable_row() {
 ratio_row() {
     local label=$1 name=$2 publishers line="| $1"
     shift 2
-    for publishers in $publisher_counts; do line+=" | **$(ratio "$(rate "$name" "$publishers")" "$("$@" "$publishers")") ×**"; done
+    for publishers in $publisher_counts; do
+        line+=" | **$(ratio "$(rate "$name" "$publishers")" "$("$@" "$publishers")") ×**"
+    done
     echo "$line |"
 }
 
@@ -104,7 +109,7 @@ report_durable() {
     ratio_row "engine, to one transaction per event (target at 256: 20)" engine best_transaction
     ratio_row "engine, to the disk" engine rate disk
     echo
-    echo "The transaction per event is taken at the best of its three. With one publisher, C is a write and an fdatasync" \
-        "per event. Over HTTP, $refused publishes were refused and" \
+    echo "The transaction per event without HTTP is taken at the best of its three. With one publisher, C is a write" \
+        "and an fdatasync per event. Over HTTP, $refused publishes were refused and" \
         "$unsaid answered without \`durable\`."
 }

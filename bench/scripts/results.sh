@@ -8,7 +8,7 @@ describe_machine() {
     disk=$(df --output=fstype "$out" | tail -1)
     echo "$(nproc) × ${model:-unknown processor}, $memory, Linux $(uname -r | cut -d- -f1), $disk;" \
         ".NET $(dotnet --version), $(cc --version | head -1 | sed 's/(.*) //');" \
-        "commit $(git -C "$root" rev-parse --short HEAD)$(git -C "$root" diff --quiet HEAD -- . || echo ' with changes')," \
+        "commit $(git -C "$root" rev-parse --short HEAD)$(git -C "$root" diff --quiet HEAD || echo ' with changes')," \
         "$(date -u +%Y-%m-%d)."
     echo
     echo "$ROUNDS interleaved rounds, medians; ${WARMUP} s of warm-up and ${MEASURE} s measured each; servers on core" \
@@ -18,7 +18,8 @@ describe_machine() {
 # replace_section NAME FILE
 replace_section() {
     local results=$here/RESULTS.md name=$1 file=$2
-    [ -f "$results" ] || printf '# Results\n\nWritten by `bench/run`. Ratios count; absolute figures are this machine on that day.\n' >"$results"
+    [ -f "$results" ] || printf '# Results\n\n%s\n' \
+        'Written by `bench/run`. Ratios count; absolute figures are those of one machine on one day.' >"$results"
     if ! grep -q "^<!-- $name -->" "$results"; then
         printf '\n<!-- %s -->\n<!-- end of %s -->\n' "$name" "$name" >>"$results"
     fi
