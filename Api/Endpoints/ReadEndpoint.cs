@@ -62,8 +62,8 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
     {
         // A reader that is slow is our matter, not the server's.
         if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        var connection = new SseConnection(connections, request, http, reading.TakeSubscriber());
+        var output = (sse.DirectSend ? SocketOutput.TryTake(http) : null) ?? (SseOutput)new PipeOutput(http.Response.BodyWriter);
+        var connection = new SseConnection(connections, request, http, output, reading.TakeSubscriber());
         var skipBefore = request.Position?.TimeMs is { } timeMs ? timeMs - ResumeEarlyMs : 0;
         var lines = reading.TakeLeases()
             .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream), skipBefore)).ToList();

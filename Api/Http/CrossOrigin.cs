@@ -19,7 +19,13 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
         if (_origins.Count == 0)
             return next(context);
         // Set as the headers leave, because handlers set Vary themselves and a fault clears what was set before.
-        context.Response.OnStarting(static state => ((HeadersOf)state).Write(), new HeadersOf(this, context));
+        var headers = new Headers(this, context);
+        context.Features.Set(headers);
+        context.Response.OnStarting(static state =>
+        {
+            ((Headers)state).Write();
+            return Task.CompletedTask;
+        }, headers);
         var request = context.Request;
         var isPreflight = HttpMethods.IsOptions(request.Method)
             && request.Headers.ContainsKey("Access-Control-Request-Method") && Allows(request.Headers.Origin);
@@ -34,21 +40,21 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
 
     private bool Allows(string? origin) => !string.IsNullOrEmpty(origin) && (_isAny || _origins.Contains(origin));
 
-    private sealed class HeadersOf(CrossOrigin rules, HttpContext context)
+    /// <summary>What the answer gets, from the server or from whoever writes the head itself.</summary>
+    internal sealed class Headers(CrossOrigin rules, HttpContext context)
     {
-        public Task Write()
+        public void Write()
         {
             var headers = context.Response.Headers;
             var origin = context.Request.Headers.Origin.ToString();
             if (!rules._isAny)
                 headers.Append("Vary", "Origin");
             if (!rules.Allows(origin))
-                return Task.CompletedTask;
+                return;
             headers.AccessControlAllowOrigin = rules._isAny ? "*" : origin;
             headers.AccessControlExposeHeaders = ExposedHeaders;
             if (!rules._isAny)
                 headers.AccessControlAllowCredentials = "true";
-            return Task.CompletedTask;
         }
     }
 }

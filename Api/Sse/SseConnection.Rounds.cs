@@ -15,7 +15,6 @@ internal sealed partial class SseConnection
     private readonly List<long> _carried = [];
     private readonly HashSet<StreamLine> _unfinished = [];
     private long _events;
-    private long _bytes;
     private bool _greeted;
     private bool _firstRound = true;
     private bool _finishing;
@@ -46,11 +45,7 @@ internal sealed partial class SseConnection
         if (_request.IsMany && _positionMoved && (!more || IsPositionDue)) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
-        if (_output.UnflushedBytes > 0)
-        {
-            _bytes += _output.UnflushedBytes;
-            await Flush();
-        }
+        if (_output.Unflushed > 0) await Flush();
         _finished |= _finishing;
         if (_carried.Count > 0)
         {
@@ -185,9 +180,9 @@ internal sealed partial class SseConnection
         {
             if (_shape.IsPlain && _subscriber is null && line.SkipBeforeMs == 0)
             {
-                _output.Write(block.Frames);
-                _events += block.Count;
-                line.Reader.Pass(block, block.Count);
+                var taken = _output.Take(block);
+                _events += taken;
+                line.Reader.Pass(block, taken);
                 line.ToldSeq = line.Reader.Seq;
                 return;
             }

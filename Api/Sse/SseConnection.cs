@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -29,7 +28,7 @@ internal sealed partial class SseConnection
     private readonly ConnectionTable _table;
     private readonly ReadRequest _request;
     private readonly HttpContext _http;
-    private readonly PipeWriter _output;
+    private readonly SseOutput _output;
     private readonly EventShape _shape;
     private readonly Sweeper _sweeper;
     private readonly List<StreamLine> _lines = [];
@@ -43,10 +42,11 @@ internal sealed partial class SseConnection
     private long _blockedSinceMs;
     private bool _finished;
 
-    public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, ISubscriberSession? subscriber)
+    public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
+        ISubscriberSession? subscriber)
     {
         (_table, _request, _http, _subscriber) = (table, request, http, subscriber);
-        _output = http.Response.BodyWriter;
+        _output = output;
         _shape = new EventShape(request.Types, request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
         HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
@@ -74,6 +74,7 @@ internal sealed partial class SseConnection
         Opened(_table.Logger, Id, _request.Names_, _request.Subscriber);
         Signal(Signals.Advanced);
         await _done.Task;
+        _output.Complete();
         Volatile.Write(ref _closed, 1);
         _table.Remove(this);
         foreach (var line in _lines)
@@ -83,7 +84,7 @@ internal sealed partial class SseConnection
         }
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
         _subscriber?.Dispose();
-        Ended(_table.Logger, Id, _events, _bytes);
+        Ended(_table.Logger, Id, _events, _output.Taken);
     }
 
     /// <summary>The line for a stream of this connection.</summary>
@@ -168,17 +169,15 @@ internal sealed partial class SseConnection
 
     private async ValueTask Flush()
     {
-        var pending = _output.FlushAsync();
-        if (!pending.IsCompletedSuccessfully)
+        var flushing = _output.Flush();
+        if (flushing.IsCompletedSuccessfully)
         {
-            Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
-            var flushed = await pending;
-            Volatile.Write(ref _blockedSinceMs, 0);
-            _finished |= flushed.IsCompleted || flushed.IsCanceled;
+            _finished |= !flushing.Result;
             return;
         }
-        var result = pending.Result;
-        _finished |= result.IsCompleted || result.IsCanceled;
+        Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
+        _finished |= !await flushing;
+        Volatile.Write(ref _blockedSinceMs, 0);
     }
 
     [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug, "Connection {Connection} reads {Streams} (subscriber {Subscriber})")]
