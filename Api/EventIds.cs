@@ -15,6 +15,8 @@ internal static class EventIds
     public const int StorageRecovered = 21;
     public const int StreamOpened = 30;
     public const int StreamFenced = 31;
+    public const int Committed = 32;
+    public const int Acknowledged = 43;
     public const int SubscriberRegistered = 40;
     public const int SubscriberLapsed = 41;
     public const int SubscriberExpired = 42;
@@ -22,4 +24,6 @@ internal static class EventIds
     public const int ConnectionEnded = 51;
     public const int ConnectionDropped = 52;
     public const int ConnectionFailed = 53;
+    public const int Carried = 54;
+    public const int CarriedOwed = 55;
 }

@@ -186,6 +186,8 @@ internal sealed partial class StreamHost
                 (seqs, state, handle) = (entry.State.Acknowledging, entry.State.Save(), _stream!.Handle);
             }
             var ok = await Attempt(() => context.Log.SaveSubscriber(handle, entry.State.Name, state));
+            if (ok && context.Logger.IsEnabled(LogLevel.Debug))
+                AcknowledgedSeqs(context.Logger, Name, entry.State.Name, string.Join(',', seqs));
             Turn((_, _) => entry.State.Acknowledged(seqs, ok));
             waiting.TrySetResult(ok);
         }
@@ -242,6 +244,9 @@ internal sealed partial class StreamHost
             Expired(context.Logger, Name, name);
         }
     }
+
+    [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug, "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
+    private static partial void AcknowledgedSeqs(ILogger logger, string stream, string subscriber, string seqs);
 
     [LoggerMessage(EventIds.SubscriberRegistered, LogLevel.Information,
         "Stream {Stream}: subscriber {Subscriber} registered, owed {Pending} events")]

@@ -33,6 +33,8 @@ internal sealed partial class StreamHost
     private async Task RunCommits(LogHandle handle, CommitWork work)
     {
         var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        if (context.Logger.IsEnabled(LogLevel.Debug))
+            Committed(context.Logger, Name, work.Runs[0].First, work.Runs[^1].Last, ok);
         Turn((stream, now) => stream.CommitDone(work, ok, now));
     }
 
@@ -75,6 +77,9 @@ internal sealed partial class StreamHost
         }
         return false;
     }
+
+    [LoggerMessage(EventIds.Committed, LogLevel.Debug, "Stream {Stream}: seq {First} to {Last} on storage: {Succeeded}")]
+    private static partial void Committed(ILogger logger, string stream, long first, long last, bool succeeded);
 
     [LoggerMessage(EventIds.StreamFenced, LogLevel.Critical, "Stream {Stream} has another owner: {Reason}")]
     private static partial void Fenced(ILogger logger, string stream, string reason);

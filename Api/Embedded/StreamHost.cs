@@ -17,6 +17,7 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
     private int _leases;
     private long _lookAt = long.MaxValue;
     private long _lastUsedMs;
+    private (long Head, StreamHistory? History) _seen;
 
     internal enum Phase
     {
@@ -123,7 +124,16 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         Owe_UnderLock(stream);
         Look_UnderLock(Math.Min(stream.NextTickMs(now), IdleAtMs_UnderLock(stream)));
         return new Effects(stream.Handle, stream.NextCommit(), stream.BeginReserve(),
-            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null);
+            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null, Moved_UnderLock());
+    }
+
+    /// <summary>Whether readers have anything to look at since the last turn.</summary>
+    private bool Moved_UnderLock()
+    {
+        var now = (Feed.Head, Feed.History);
+        if (_seen == now) return false;
+        _seen = now;
+        return true;
     }
 
     private void Perform(in Effects effects)
@@ -131,10 +141,10 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         if (effects.Commit is { } commit) _ = RunCommits(effects.Handle, commit);
         if (effects.Reserve is { } through) _ = Reserve(effects.Handle, through);
         if (effects.Reopen is { } reopen) _ = Reopen(effects.Handle, reopen.Confirmed, reopen.Next);
-        Feed.Wake();
+        if (effects.Moved) Feed.Wake();
     }
 
     /// <summary>What a turn decided.</summary>
     private readonly record struct Effects(LogHandle Handle, CommitWork? Commit, long? Reserve,
-        (long Confirmed, long Next)? Reopen);
+        (long Confirmed, long Next)? Reopen, bool Moved);
 }

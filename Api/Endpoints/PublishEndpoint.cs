@@ -55,7 +55,9 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, refusal);
             return;
         }
-        Appended(logger, stream, published.Value.Count, published.Value.First, published.Value.Last, published.Value.Durable);
+        if (logger.IsEnabled(LogLevel.Debug))
+            Appended(logger, stream, published.Value.Count, published.Value.First.Seq, published.Value.Last.Seq,
+                published.Value.Last, published.Value.Durable);
         await JsonAnswer.Write(http, StatusCodes.Status201Created, (stream, published.Value, each), WriteAnswer);
     }
 
@@ -99,8 +101,9 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
     }
 
     [LoggerMessage(EventIds.Published, LogLevel.Debug,
-        "Stream {Stream}: {Count} events appended, ids {First} to {Last} (durable: {Durable})")]
-    private static partial void Appended(ILogger logger, string stream, int count, Cursor first, Cursor last, bool durable);
+        "Stream {Stream}: {Count} events appended, seq {First} to {Last}, id {Id} (durable: {Durable})")]
+    private static partial void Appended(ILogger logger, string stream, int count, long first, long last, Cursor id,
+        bool durable);
 
     [LoggerMessage(EventIds.PublishRefused, LogLevel.Debug, "Stream {Stream}: publishing refused, {Code}: {Detail}")]
     private static partial void Refused(ILogger logger, string stream, ErrorCode code, string detail);

@@ -36,6 +36,8 @@ internal sealed partial class SseConnection
                 _shape.Write(_output, page.FrameOf(slot), slot, beside: true);
                 _carried.Add(slot.Seq);
                 _events++;
+                if (_table.Logger.IsEnabled(LogLevel.Debug))
+                    CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!);
             }
             _backlogDone = page.Count == 0;
         }
@@ -54,4 +56,8 @@ internal sealed partial class SseConnection
         _carried.Add(slot.Seq);
         return true;
     }
+
+    [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
+        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
+    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq, string subscriber);
 }

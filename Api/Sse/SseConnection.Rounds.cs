@@ -183,6 +183,8 @@ internal sealed partial class SseConnection
                 var taken = _output.Take(block);
                 _events += taken;
                 line.Reader.Pass(block, taken);
+                if (_table.Logger.IsEnabled(LogLevel.Debug))
+                    Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
                 line.ToldSeq = line.Reader.Seq;
                 return;
             }
@@ -196,6 +198,8 @@ internal sealed partial class SseConnection
         _positionMoved = true;
         if (slot.AppendedMs < line.SkipBeforeMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
         _shape.Write(_output, frame, slot);
+        if (_table.Logger.IsEnabled(LogLevel.Debug))
+            Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
         line.ToldSeq = slot.Seq;
         _events++;
     }
@@ -290,4 +294,9 @@ internal sealed partial class SseConnection
     private string PositionText() => ManyCursor.Format(
         _lines.Where(line => line.Started).Select(line => KeyValuePair.Create(line.Feed.Stream, line.Position)),
         _table.Now.UnixMs, _table.PositionBytes);
+
+    [LoggerMessage(EventIds.Carried, LogLevel.Debug,
+        "Connection {Connection}: stream {Stream}, {Count} events carried, seq {First} to {Last}, id {Id}")]
+    private static partial void Carried(ILogger logger, string connection, string stream, int count, long first, long last,
+        Cursor id);
 }
