@@ -7,12 +7,13 @@ namespace OrleansEvents.Api.Http;
 /// <summary>Answers with one JSON object.</summary>
 internal static class JsonAnswer
 {
-    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    /// <summary>Answers are no part of a page: only what JSON itself needs is escaped.</summary>
+    public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Task Write<T>(HttpContext context, int status, T content, Action<Utf8JsonWriter, T> write)
     {
         var body = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(body, s_json))
+        using (var json = new Utf8JsonWriter(body, WriterOptions))
         {
             json.WriteStartObject();
             write(json, content);

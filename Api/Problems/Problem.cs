@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Problems;
@@ -43,7 +44,7 @@ internal static class Problem
         Action<Utf8JsonWriter>? more)
     {
         var clock = context.RequestServices.GetRequiredService<TimeProvider>();
-        using var json = new Utf8JsonWriter(body);
+        using var json = new Utf8JsonWriter(body, JsonAnswer.WriterOptions);
         json.WriteStartObject();
         json.WriteString("type", row.Type);
         json.WriteString("title", row.Title);

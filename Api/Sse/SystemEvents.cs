@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -13,7 +14,7 @@ internal sealed class SystemEvents(IEventStreams streams)
     public void ConnectionError(ErrorCode code, string message, string connection, string stream)
     {
         var data = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(data))
+        using (var json = new Utf8JsonWriter(data, JsonAnswer.WriterOptions))
         {
             json.WriteStartObject();
             json.WriteString("code", code.WireName());
@@ -29,7 +30,7 @@ internal sealed class SystemEvents(IEventStreams streams)
     public void Status(string status, string message)
     {
         var data = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(data))
+        using (var json = new Utf8JsonWriter(data, JsonAnswer.WriterOptions))
         {
             json.WriteStartObject();
             json.WriteString("status", status);
