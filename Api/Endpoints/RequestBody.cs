@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -17,6 +18,9 @@ internal sealed class RequestBody : IDisposable
     /// <summary>Reads the body; null with a refusal when it is larger than allowed.</summary>
     public static async ValueTask<(RequestBody? Body, Refusal Refusal)> Read(HttpContext context, int most)
     {
+        // Counted here: Kestrel would count the framing of chunks too, and hang up on who is still sending.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } kestrel)
+            kestrel.MaxRequestBodySize = null;
         var tooLarge = new Refusal(ErrorCode.EventTooLarge, $"A request has at most {most} bytes.");
         var announced = context.Request.ContentLength;
         if (announced > most) return (null, tooLarge);
