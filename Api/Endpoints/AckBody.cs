@@ -22,7 +22,7 @@ internal static class AckBody
                     && Cursor.TryParse(member.Value.GetString(), out var cursor)) return new AckRequest(null, cursor);
             }
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // Malformed, or a string that is no text.
         {
             // Answered as any other body that is not one of the two.
         }
