@@ -3,6 +3,7 @@ using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
+using OrleansEvents.Api.Sse;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -18,7 +19,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         if (FormOf(http.Request) is not { } form)
         {
             await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,
-                "Content-Type: application/json or application/x-ndjson, in UTF-8."), StatusCodes.Status415UnsupportedMediaType);
+                "Content-Type: application/json or application/x-ndjson, in UTF-8, without Content-Encoding."), StatusCodes.Status415UnsupportedMediaType);
             return;
         }
         var (body, tooLarge) = await RequestBody.Read(http, limits.RequestBytes);
@@ -46,7 +47,13 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badKey);
             return;
         }
-        var each = http.Request.Query["events"] == "true" ? new List<PublishedEvent>(parsed.Events.Length) : null;
+        var query = new QueryReader(http.Request.Query);
+        var each = query.Flag("events") ? new List<PublishedEvent>(parsed.Events.Length) : null;
+        if (query.Refusal is { } badQuery)
+        {
+            await Problem.Write(http, badQuery);
+            return;
+        }
         // Not bound to the request: a client that leaves must not make void what is being written.
         var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
         if (published.Refusal is { } refusal)
@@ -65,6 +72,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
     /// without asking first (none named, form data, plain text) is not.</summary>
     private static PublishForm? FormOf(HttpRequest request)
     {
+        if (request.Headers.ContentEncoding.Count > 0) return null;
         if (request.ContentType is not { Length: > 0 } text) return request.Headers.Origin.Count == 0 ? PublishForm.Json : null;
         if (!MediaTypeHeaderValue.TryParse(text, out var type)) return null;
         if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase))
