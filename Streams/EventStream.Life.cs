@@ -77,6 +77,7 @@ public sealed partial class EventStream
         if (succeeded)
         {
             Settings = settings;
+            _stored.Recheck();
             Feed.History = Feed.History with { DurableSince = durableSince };
         }
         _logAll = Settings.Durable;

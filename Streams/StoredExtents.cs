@@ -18,8 +18,11 @@ internal sealed class StoredExtents
     /// <summary>When the oldest was appended, Unix milliseconds; the end of time when there is none.</summary>
     public long OldestMs => _first < _extents.Count ? _extents[_first].AppendedMs : long.MaxValue;
 
-    /// <summary>Whether anything was added since the last trim.</summary>
+    /// <summary>Whether there is something to look at since the last trim.</summary>
     public bool Changed { get; private set; }
+
+    /// <summary>What need not stay has changed: the next trim is to look.</summary>
+    public void Recheck() => Changed = true;
 
     public void Add(Extent extent)
     {
