@@ -8,6 +8,10 @@ public sealed partial class EventStream
         public bool IsDuplicate => First is not null || Twin >= 0;
     }
 
+    /// <summary>Until when a key is remembered that is in memory only, monotonic: the host does not unload the stream
+    /// before.</summary>
+    public long OrdinaryKeysUntilMs { get; private set; }
+
     /// <summary>Marks duplicates; a refusal, or a batch to await, when that cannot be decided.</summary>
     private AppendResult? CheckKeys(ReadOnlySpan<NewEvent> events, Instant now)
     {
@@ -73,6 +77,7 @@ public sealed partial class EventStream
             if (events[i].Key is not { } key) continue;
             var entry = new KeyWindow.Entry(_marks[i].Hash, id, now.Ms + window, durable) { Pending = pending };
             _keys.Add(key, entry);
+            if (!durable) OrdinaryKeysUntilMs = Math.Max(OrdinaryKeysUntilMs, entry.ExpiresMs);
             if (pending is null) continue;
             pending.Entries.Add((key, entry));
             if (durable) pending.Keys.Add(new LogKey(key, entry.Hash, id.Epoch, id.Seq, now.UnixMs + window));

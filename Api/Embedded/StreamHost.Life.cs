@@ -226,7 +226,8 @@ internal sealed partial class StreamHost
     private long IdleAtMs_UnderLock(EventStream stream) =>
         _leases > 0 || stream.HasStaged || stream.NeedsReopen
             ? long.MaxValue
-            : Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds;
+            : Math.Max(stream.OrdinaryKeysUntilMs,
+                Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);
 
     [LoggerMessage(EventIds.StreamOpened, LogLevel.Debug,
         "Stream {Stream} opened (created: {Created}, whole: {Whole}) with {Events} events in its buffer")]

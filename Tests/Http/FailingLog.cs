@@ -1,0 +1,31 @@
+using System.Reflection;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Tests.Http;
+
+/// <summary>A log that takes no writes while it is told to fail.</summary>
+public class FailingLog : DispatchProxy
+{
+    private static readonly string[] s_reads =
+        [nameof(IEventLog.Read), nameof(IEventLog.ReadNewest), nameof(IEventLog.ReadCritical), nameof(IEventLog.List),
+            nameof(IEventLog.IsDeleted), nameof(IAsyncDisposable.DisposeAsync)];
+
+    private IEventLog _inner = null!;
+
+    public bool Fails { get; set; }
+
+    public IEventLog Log => (IEventLog)(object)this;
+
+    public static FailingLog Over(IEventLog inner)
+    {
+        var log = (FailingLog)(object)Create<IEventLog, FailingLog>();
+        log._inner = inner;
+        return log;
+    }
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
+    {
+        if (Fails && !s_reads.Contains(targetMethod!.Name)) throw new LogUnavailableException("No space is left.");
+        return targetMethod!.Invoke(_inner, args);
+    }
+}
