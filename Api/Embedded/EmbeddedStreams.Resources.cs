@@ -13,20 +13,21 @@ internal sealed partial class EmbeddedStreams
     {
         // Bad settings must not make a stream.
         if (!_context.Defaults.TryApply(json, out _, out var invalid)) return invalid;
-        var existed = await Open(stream, create: false) is { Refusal: null };
-        var (host, refusal) = await Open(stream, create: true);
-        if (refusal is { } refused) return refused;
-        StreamSettings? current = null;
-        host.Turn((open, _) => current = open.Settings);
-        if (current is null || !current.TryApply(json, out var settings, out invalid)) return current is null ? StoreUnavailable : invalid;
-        return await host.SaveSettings(settings, settings.ToJson()) ? new ConfiguredStream(settings, !existed) : StoreUnavailable;
+        while (true)
+        {
+            var existed = await Open(stream, create: false) is { Refusal: null };
+            var done = await Hold<ConfiguredStream>(stream, create: true, async host =>
+            {
+                if (await host.Configure(json) is not { } configured) return NoStream(stream);
+                return configured.Refusal is { } refused ? refused : new ConfiguredStream(configured.Value!, !existed);
+            });
+            // Deleted as it was to be changed: it is made again.
+            if (done.Refusal is not { Code: ErrorCode.NotFound }) return done;
+        }
     }
 
-    public async ValueTask<Outcome<StreamDescription>> Describe(string stream)
-    {
-        var (host, refusal) = await Open(stream, create: false);
-        return refusal is { } refused ? refused : Describe(host);
-    }
+    public ValueTask<Outcome<StreamDescription>> Describe(string stream) =>
+        Hold(stream, create: false, host => ValueTask.FromResult(Describe(host)));
 
     public async ValueTask<Outcome<StreamPage>> List(string prefix, string? after, int limit)
     {
@@ -42,61 +43,53 @@ internal sealed partial class EmbeddedStreams
         }
     }
 
-    public async ValueTask<Outcome<StreamDescription>> Complete(string stream, CancellationToken cancel)
-    {
-        var (host, refusal) = await Open(stream, create: false);
-        if (refusal is { } refused) return refused;
-        return await host.End(StreamState.Completed) == false ? StoreUnavailable : Describe(host);
-    }
+    public ValueTask<Outcome<StreamDescription>> Complete(string stream, CancellationToken cancel) =>
+        Hold(stream, create: false, async host =>
+            await host.End(StreamState.Completed) == false ? StoreUnavailable : Describe(host));
 
-    public async ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel)
-    {
-        var (host, refusal) = await Open(stream, create: false);
-        if (refusal is { } refused) return refused;
-        return await host.End(StreamState.Deleted) == true ? host.Feed.Head : StoreUnavailable;
-    }
-
-    public async ValueTask<Outcome<ISubscriberSession>> Subscribe(string stream, string subscriber)
-    {
-        var (host, refusal) = await Open(stream, create: true);
-        return refusal is { } refused ? refused : await host.Subscribe(subscriber, _limits.Subscribers);
-    }
-
-    public async ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,
-        AckRequest request, CancellationToken cancel)
-    {
-        var (host, refusal) = await Open(stream, create: false);
-        if (refusal is { } refused) return refused;
-        return await host.Acknowledge(subscriber, request) ?? NoSubscriber(stream, subscriber);
-    }
-
-    public async ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit)
-    {
-        var (host, refusal) = await Open(stream, create: false);
-        if (refusal is { } refused) return refused;
-        try
+    public ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel) =>
+        Hold<long>(stream, create: false, async host => await host.End(StreamState.Deleted) switch
         {
-            return await host.Pending(subscriber, after, limit, PendingPageBytes) is { } page
-                ? page
-                : NoSubscriber(stream, subscriber);
-        }
-        catch (LogUnavailableException)
+            true => host.Feed.Head,
+            false => StoreUnavailable,
+            null => NoStream(stream),
+        });
+
+    public ValueTask<Outcome<ISubscriberSession>> Subscribe(string stream, string subscriber) =>
+        Hold(stream, create: true, async host => await host.Subscribe(subscriber, _limits.Subscribers));
+
+    public ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,
+        AckRequest request, CancellationToken cancel) =>
+        Hold(stream, create: false, async host =>
+            await host.Acknowledge(subscriber, request) ?? NoSubscriber(stream, subscriber));
+
+    public ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit) =>
+        Hold<PendingPage>(stream, create: false, async host =>
         {
-            return StoreUnavailable;
-        }
-    }
+            try
+            {
+                return await host.Pending(subscriber, after, limit, PendingPageBytes) is { } page
+                    ? page
+                    : NoSubscriber(stream, subscriber);
+            }
+            catch (LogUnavailableException)
+            {
+                return StoreUnavailable;
+            }
+        });
 
     private static Refusal NoSubscriber(string stream, string subscriber) =>
         new(ErrorCode.NotFound, $"The stream {stream} has no subscriber {subscriber}.");
 
-    private static StreamDescription Describe(StreamHost host)
+    private static Outcome<StreamDescription> Describe(StreamHost host)
     {
         StreamDescription? description = null;
         var subscribers = host.Subscribers;
         host.Turn((open, _) => description = new(host.Name, open.Settings, host.Feed.History, host.Feed.Head,
             host.Feed.Floor, host.Feed.Count, host.Feed.Bytes, open.StoredCount, open.StoredBytes, host.Readers,
             open.CreatedMs, subscribers));
-        return description!;
+        // It was deleted a moment ago.
+        return description is { } described ? described : NoStream(host.Name);
     }
 
     private StreamSummary Summarise(StoredStream stored)

@@ -159,7 +159,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
                 case Opening.Open: return (host, null);
                 case Opening.Absent:
                     host.Lease()?.Dispose();
-                    return (host, new Refusal(ErrorCode.NotFound, $"There is no stream {stream}."));
+                    return (host, NoStream(stream));
                 case Opening.StoreDown:
                     host.Lease()?.Dispose();
                     return (host, StoreCircuit.Refusal);
@@ -169,6 +169,31 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Acts on an open stream, which is not unloaded meanwhile.</summary>
+    private async ValueTask<Outcome<T>> Hold<T>(string stream, bool create, Func<StreamHost, ValueTask<Outcome<T>>> act)
+    {
+        while (true)
+        {
+            var (host, refusal) = await Open(stream, create);
+            if (refusal is { } refused) return refused;
+            if (!host.TryHold())
+            {
+                await Leaving(host);
+                continue;
+            }
+            try
+            {
+                return await act(host);
+            }
+            finally
+            {
+                host.LetGo();
+            }
+        }
+    }
+
+    private static Refusal NoStream(string stream) => new(ErrorCode.NotFound, $"There is no stream {stream}.");
 
     private static Task Leaving(StreamHost host) =>
         // It is removed from the table within the same step in which it is marked: only the thread must be let go.

@@ -48,18 +48,27 @@ internal sealed partial class StreamHost
         _life.Release();
     }
 
-    /// <summary>Saves settings and applies them. The stream must be open.</summary>
-    public async Task<bool> SaveSettings(StreamSettings settings, string own)
+    /// <summary>Saves members of settings and applies them; null when the stream is not open.</summary>
+    public async Task<Outcome<StreamSettings>?> Configure(ReadOnlyMemory<byte> json)
     {
         await _life.WaitAsync();
         try
         {
+            StreamSettings? settings = null;
+            Refusal invalid = default;
             long? since = null;
             LogHandle handle = default;
-            if (!Turn((stream, _) => (since, handle) = (stream.BeginSettings(settings), stream.Handle))) return false;
-            var ok = await Attempt(() => context.Log.SaveSettings(handle, own, since));
+            // Read within its life: of two changes at once the second begins with what the first has made.
+            var open = Turn((stream, _) =>
+            {
+                if (stream.Settings.TryApply(json, out settings, out invalid))
+                    (since, handle) = (stream.BeginSettings(settings), stream.Handle);
+            });
+            if (!open) return null;
+            if (settings is null) return invalid;
+            var ok = await Attempt(() => context.Log.SaveSettings(handle, settings.ToJson(), since));
             Turn((stream, now) => stream.SettingsSaved(settings, since, ok, now));
-            return ok;
+            return ok ? settings : NotStored;
         }
         finally
         {
@@ -224,7 +233,7 @@ internal sealed partial class StreamHost
     private bool IsIdle_UnderLock(Instant now) => IdleAtMs_UnderLock(_stream!) <= now.Ms;
 
     private long IdleAtMs_UnderLock(EventStream stream) =>
-        _leases > 0 || stream.HasStaged || stream.NeedsReopen
+        _leases > 0 || _holds > 0 || stream.HasStaged || stream.NeedsReopen
             ? long.MaxValue
             : Math.Max(stream.OrdinaryKeysUntilMs,
                 Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);

@@ -15,6 +15,7 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
     private EventStream? _stream;
     private Phase _phase = Phase.Closed;
     private int _leases;
+    private int _holds;
     private long _lookAt = long.MaxValue;
     private long _lastUsedMs;
     private (long Head, StreamHistory? History) _seen;
@@ -27,6 +28,9 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         Closing,
         Gone,
     }
+
+    private static readonly Refusal NotStored =
+        new(ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
 
     public string Name { get; } = name;
 
@@ -53,6 +57,25 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
             if (_phase is Phase.Closing or Phase.Gone) return null;
             _leases++;
             return new FeedLease(Feed, Release);
+        }
+    }
+
+    /// <summary>Keeps the stream loaded until <see cref="LetGo"/>; false when it is not open.</summary>
+    public bool TryHold()
+    {
+        lock (_turn)
+        {
+            if (_phase != Phase.Open) return false;
+            _holds++;
+            return true;
+        }
+    }
+
+    public void LetGo()
+    {
+        lock (_turn)
+        {
+            if (--_holds == 0 && _phase == Phase.Open) Look_UnderLock(IdleAtMs_UnderLock(_stream!));
         }
     }
 
