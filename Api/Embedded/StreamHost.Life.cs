@@ -135,15 +135,21 @@ internal sealed partial class StreamHost
 
     private async Task CloseInLife(bool evenIfUsed)
     {
-        await Drain();
         GracefulClose close;
         LogHandle handle;
-        lock (_turn)
+        while (true)
         {
-            if (_phase != Phase.Open || _stream!.NeedsReopen || _stream.HasStaged) return;
-            if (!evenIfUsed && (context.Circuit.IsOpen || !IsIdle_UnderLock(context.Now))) return;
-            (close, handle) = (_stream.Close(), _stream.Handle);
-            _phase = Phase.Closing;
+            await Drain();
+            lock (_turn)
+            {
+                if (_phase != Phase.Open || _stream!.NeedsReopen) return;
+                if (!evenIfUsed && (context.Circuit.IsOpen || !IsIdle_UnderLock(context.Now))) return;
+                // Came since it was drained.
+                if (_stream.HasStaged || Saving_UnderLock() is not null) continue;
+                (close, handle) = (_stream.Close(), _stream.Handle);
+                _phase = Phase.Closing;
+                break;
+            }
         }
         using var ring = close.Ring;
         var ok = await Attempt(() => context.Log.Close(handle, close));
@@ -172,7 +178,7 @@ internal sealed partial class StreamHost
         while (true)
         {
             Task? draining = null;
-            Turn((stream, _) => draining = stream.Draining);
+            Turn((stream, _) => draining = stream.Draining ?? Saving_UnderLock());
             if (draining is null) return;
             await draining;
         }

@@ -153,6 +153,9 @@ internal sealed partial class StreamHost
         return ok;
     }
 
+    /// <summary>What closing must wait for: a save that came behind it would find the stream closed.</summary>
+    private Task? Saving_UnderLock() => _subscribers.Values.FirstOrDefault(entry => entry.Saving)?.Saves;
+
     private Task<bool> Save_UnderLock(SubscriberEntry entry)
     {
         entry.NextSave ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -160,7 +163,7 @@ internal sealed partial class StreamHost
         if (!entry.Saving)
         {
             entry.Saving = true;
-            _ = RunSaves(entry);
+            entry.Saves = RunSaves(entry);
         }
         return saved;
     }

@@ -16,6 +16,9 @@ internal sealed class SubscriberEntry(Subscription state)
     /// <summary>Whether a save is under way.</summary>
     public bool Saving { get; set; }
 
+    /// <summary>Completes when nothing is being saved any more.</summary>
+    public Task Saves { get; set; } = Task.CompletedTask;
+
     /// <summary>Whoever waits for the next save.</summary>
     public TaskCompletionSource<bool>? NextSave { get; set; }
 }
