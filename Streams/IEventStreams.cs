@@ -42,8 +42,19 @@ public interface IEventStreams
     /// <summary>Removes a stream with all it holds.</summary>
     ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel);
 
-    /// <summary>Attaches a reader as a named subscriber, registering it by its first read.</summary>
-    ValueTask<Outcome<ISubscriberSession>> Subscribe(string stream, string subscriber);
+    /// <summary>Attaches a reader as a named subscriber, registering it by its first read. Null when the subscriber
+    /// was removed less than an hour ago: it is not registered again by reading.</summary>
+    ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber);
+
+    /// <summary>A stream's subscribers by name.</summary>
+    ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream);
+
+    /// <summary>What is known of a subscriber; refused with <c>NOT_FOUND</c>.</summary>
+    ValueTask<Outcome<SubscriberDescription>> DescribeSubscriber(string stream, string subscriber);
+
+    /// <summary>Removes a subscriber: it is owed nothing any more, and for an hour reading does not register it. The
+    /// value is how much it was owed.</summary>
+    ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel);
 
     /// <summary>Acknowledges events by their ids, or all delivered up to a cursor; durable when it completes.</summary>
     ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber, AckRequest request,
@@ -121,6 +132,10 @@ public sealed record ConfiguredStream(StreamSettings Settings, bool Created);
 public sealed record StreamDescription(string Name, StreamSettings Settings, StreamHistory History, long Head,
     long Floor, int Events, long Bytes, long StoredEvents, long StoredBytes, int Readers, long CreatedMs,
     IReadOnlyList<string> Subscribers);
+
+/// <summary>A subscriber as a client sees it: all up to <paramref name="Acknowledged"/> is acknowledged.</summary>
+public sealed record SubscriberDescription(string Name, Cursor Acknowledged, int Pending, int Connections, long CreatedMs,
+    long LastSeenMs);
 
 /// <summary>A stream in a list; the numbers are null when it is not open here.</summary>
 public sealed record StreamSummary(string Name, bool Completed, long? CreatedMs, string? Head, int? Events, long? Bytes,

@@ -63,6 +63,7 @@ public sealed class Subscription
             CreatedMs = root.GetProperty("createdMs").GetInt64();
             LastSeenMs = root.GetProperty("lastSeenMs").GetInt64();
             Watermark = root.GetProperty("watermark").GetInt64();
+            if (root.TryGetProperty("removedMs", out var removed)) RemovedMs = removed.GetInt64();
             var bounds = root.GetProperty("acknowledged").EnumerateArray().Select(each => each.GetInt64()).ToArray();
             for (var i = 0; i + 1 < bounds.Length; i += 2) _stored.Add((bounds[i], bounds[i + 1]));
         }
@@ -88,6 +89,9 @@ public sealed class Subscription
 
     /// <summary>When it last had a connection or acknowledged, Unix milliseconds.</summary>
     public long LastSeenMs { get; set; }
+
+    /// <summary>When it was removed, Unix milliseconds; saved as its tombstone. Null: it is there.</summary>
+    public long? RemovedMs { get; set; }
 
     /// <summary>Everything up to here is acknowledged, or has lapsed.</summary>
     public long Watermark { get; private set; }
@@ -209,6 +213,7 @@ public sealed class Subscription
         json.WriteStartObject();
         json.WriteNumber("createdMs", CreatedMs);
         json.WriteNumber("lastSeenMs", LastSeenMs);
+        if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
         json.WriteNumber("watermark", Watermark);
         json.WriteStartArray("acknowledged");
         for (var i = _front; i < _owed.Count; i++)

@@ -55,8 +55,19 @@ internal sealed partial class EmbeddedStreams
             null => NoStream(stream),
         });
 
-    public ValueTask<Outcome<ISubscriberSession>> Subscribe(string stream, string subscriber) =>
-        Hold(stream, create: true, async host => await host.Subscribe(subscriber, _limits.Subscribers));
+    public ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber) =>
+        Hold<ISubscriberSession?>(stream, create: true, async host => await host.Subscribe(subscriber, _limits.Subscribers));
+
+    public ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream) =>
+        Hold(stream, create: false, host => ValueTask.FromResult(Outcome.Of(host.DescribeSubscribers())));
+
+    public ValueTask<Outcome<SubscriberDescription>> DescribeSubscriber(string stream, string subscriber) =>
+        Hold(stream, create: false, host => ValueTask.FromResult<Outcome<SubscriberDescription>>(
+            host.DescribeSubscriber(subscriber) is { } described ? described : NoSubscriber(stream, subscriber)));
+
+    public ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel) =>
+        Hold<int>(stream, create: false, async host =>
+            await host.RemoveSubscriber(subscriber) ?? NoSubscriber(stream, subscriber));
 
     public ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,
         AckRequest request, CancellationToken cancel) =>

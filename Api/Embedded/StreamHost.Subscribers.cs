@@ -17,15 +17,16 @@ internal sealed partial class StreamHost
         }
     }
 
-    /// <summary>Attaches a reader. The stream must be open, and leased by the caller.</summary>
-    public async Task<Outcome<ISubscriberSession>> Subscribe(string subscriber, int most)
+    /// <summary>Attaches a reader; null for a tombstone. The stream must be open, and held by the caller.</summary>
+    public async Task<Outcome<ISubscriberSession?>> Subscribe(string subscriber, int most)
     {
         SubscriberEntry? entry;
         lock (_turn)
         {
             if (!_subscribers.TryGetValue(subscriber, out entry))
             {
-                if (_subscribers.Count >= most)
+                if (IsRemoved_UnderLock(subscriber, context.Now)) return Outcome.Of<ISubscriberSession?>(null);
+                if (_subscribers.Count + _removed.Count >= most)
                     return new Refusal(ErrorCode.RateLimited, $"The stream has {most} subscribers, its most.");
                 entry = new SubscriberEntry(new Subscription(subscriber, context.Now.UnixMs));
                 _subscribers.Add(subscriber, entry);
@@ -211,6 +212,11 @@ internal sealed partial class StreamHost
         foreach (var record in opened.Subscribers)
         {
             var entry = new SubscriberEntry(new Subscription(record));
+            if (entry.State.RemovedMs is { } removed)
+            {
+                _removed.Add(record.Name, removed);
+                continue;
+            }
             entry.State.Lapse(opened.TrimmedThrough);
             entry.State.OweOlder(owed);
             _subscribers.Add(record.Name, entry);
@@ -246,6 +252,7 @@ internal sealed partial class StreamHost
             _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
             Expired(context.Logger, Name, name);
         }
+        ForgetRemoved_UnderLock(now);
     }
 
     [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug, "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]

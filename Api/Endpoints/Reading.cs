@@ -12,13 +12,15 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
     private readonly Lock _lock = new();
     private Action<FeedLease?>? _appeared;
     private bool _disposed;
+    private bool _isRemoved;
 
     public IReadOnlyList<FeedLease> Leases => _leases;
 
     public ISubscriberSession? Subscriber { get; private set; }
 
-    /// <summary>Whether every stream was deleted: there is nothing to read until one is made again.</summary>
-    public bool IsGone => !request.HasWildcards && _leases.TrueForAll(lease => lease.Feed.History.State == StreamState.Deleted);
+    /// <summary>Whether every stream was deleted, or the subscriber removed: there is nothing to read until one is made
+    /// again.</summary>
+    public bool IsGone => _isRemoved || !request.HasWildcards && _leases.TrueForAll(lease => lease.Feed.History.State == StreamState.Deleted);
 
     /// <summary>Whether the client has read everything of streams that are completed.</summary>
     public bool IsAtItsEnd => !request.HasWildcards && request.After is not null && (Subscriber?.PendingCount ?? 0) == 0
@@ -63,6 +65,7 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         if (request.Subscriber is null) return null;
         var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber));
         Subscriber = session.Value;
+        _isRemoved = session is { Refusal: null, Value: null };
         return session.Refusal;
     }
 

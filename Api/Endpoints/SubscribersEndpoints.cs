@@ -14,10 +14,36 @@ internal static class SubscribersEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var one = routes.MapGroup("/api/streams/{stream}/subscribers/{subscriber}")
-            .AddEndpointFilter<StreamNameFilter>();
+        var all = routes.MapGroup("/api/streams/{stream}/subscribers").AddEndpointFilter<StreamNameFilter>();
+        all.MapGet("", List);
+        all.MapGet("/{subscriber}", Describe);
+        all.MapDelete("/{subscriber}", Remove);
+        var one = all.MapGroup("/{subscriber}");
         one.MapPost("/ack", Acknowledge);
         one.MapGet("/pending", Pending);
+    }
+
+    private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations)
+    {
+        var listed = await operations.LimitSimple(streams.Subscribers(stream));
+        if (listed.Refusal is { } refusal) await Problem.Write(http, refusal);
+        else await JsonAnswer.Write(http, StatusCodes.Status200OK, listed.Value!, StreamJson.WriteSubscribers);
+    }
+
+    private static async Task Describe(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations)
+    {
+        var described = await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber));
+        if (described.Refusal is { } refusal) await Problem.Write(http, refusal);
+        else await JsonAnswer.Write(http, StatusCodes.Status200OK, described.Value!, StreamJson.WriteSubscriber);
+    }
+
+    private static async Task Remove(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations)
+    {
+        var removed = await operations.Limit(streams.RemoveSubscriber(stream, subscriber, http.RequestAborted));
+        if (removed.Refusal is { } refusal) await Problem.Write(http, refusal);
+        else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
     private static async Task Acknowledge(HttpContext http, string stream, string subscriber, IEventStreams streams,
