@@ -35,13 +35,13 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public void The_command_line_beats_the_environment_which_beats_the_files()
     {
-        Write(_root, """{"Streams":{"Buffer":1,"BufferBytes":2001,"Backlog":3001,"Durable":true}}""");
-        Write(_work, """{"Streams":{"BufferBytes":2002,"Backlog":3002}}""");
+        Write(_root, """{"Streams":{"Buffer":1,"BufferBytes":5001,"Backlog":3001,"Durable":true}}""");
+        Write(_work, """{"Streams":{"BufferBytes":5002,"Backlog":3002}}""");
         _environment["ORLEANSEVENTS__STREAMS__BACKLOG"] = "3003";
         _environment["OrleansEvents__Sse__Retry"] = "0.5";
         var options = Load("--streams:dedupewindow=7", "--Sse:Retry", "0.25",
             "--data", "/d", "--store", "memory", "--repair");
-        Assert.Equal((1, 2002, 3003, true),
+        Assert.Equal((1, 5002, 3003, true),
             (options.Streams.Buffer, options.Streams.BufferBytes, options.Streams.Backlog, options.Streams.Durable));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Streams.DedupeWindow);
         Assert.Equal(TimeSpan.FromSeconds(0.25), options.Sse.Retry);
