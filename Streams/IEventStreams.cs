@@ -134,8 +134,8 @@ public sealed record StreamDescription(string Name, StreamSettings Settings, Str
     IReadOnlyList<string> Subscribers);
 
 /// <summary>A subscriber as a client sees it: all up to <paramref name="Acknowledged"/> is acknowledged.</summary>
-public sealed record SubscriberDescription(string Name, Cursor Acknowledged, int Pending, int Connections, long CreatedMs,
-    long LastSeenMs);
+public sealed record SubscriberDescription(string Name, Cursor Acknowledged, int Pending, int Connections,
+    long CreatedMs, long LastSeenMs);
 
 /// <summary>A stream in a list; the numbers are null when it is not open here.</summary>
 public sealed record StreamSummary(string Name, bool Completed, long? CreatedMs, string? Head, int? Events, long? Bytes,

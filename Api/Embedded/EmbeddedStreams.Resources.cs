@@ -56,7 +56,8 @@ internal sealed partial class EmbeddedStreams
         });
 
     public ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber) =>
-        Hold<ISubscriberSession?>(stream, create: true, async host => await host.Subscribe(subscriber, _limits.Subscribers));
+        Hold<ISubscriberSession?>(stream, create: true, async host =>
+            await host.Subscribe(subscriber, _limits.Subscribers));
 
     public ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream) =>
         Hold(stream, create: false, host => ValueTask.FromResult(Outcome.Of(host.DescribeSubscribers())));

@@ -4,7 +4,8 @@ namespace OrleansEvents.Api.Embedded;
 
 internal sealed partial class StreamHost
 {
-    /// <summary>A removed subscriber is not registered by reading for so long: an EventSource would do it at once.</summary>
+    /// <summary>A removed subscriber is not registered by reading for so long: an EventSource would do it at
+    /// once.</summary>
     private static readonly TimeSpan TombstoneAge = TimeSpan.FromHours(1);
 
     /// <summary>When each was removed, Unix milliseconds.</summary>
@@ -13,7 +14,10 @@ internal sealed partial class StreamHost
     public IReadOnlyList<SubscriberDescription> DescribeSubscribers()
     {
         lock (_turn)
-            return [.. _subscribers.Values.OrderBy(entry => entry.State.Name, StringComparer.Ordinal).Select(Describe_UnderLock)];
+        {
+            return [.. _subscribers.Values.OrderBy(entry => entry.State.Name, StringComparer.Ordinal)
+                .Select(Describe_UnderLock)];
+        }
     }
 
     /// <summary>Null when there is no such subscriber.</summary>

@@ -22,9 +22,9 @@ internal static class AckBody
                     && Cursor.TryParse(member.Value.GetString(), out var cursor)) return new AckRequest(null, cursor);
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException) // Malformed, or a string that is no text.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Answered as any other body that is not one of the two.
+            // Malformed, or a string that is no text: answered as any other body that is not one of the two.
         }
         invalid = new Refusal(ErrorCode.InvalidInput, $"{{\"ids\":[…]}} with 1 to {MostIds} ids, or {{\"upTo\":\"<cursor>\"}}.");
         return null;

@@ -19,7 +19,8 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         if (FormOf(http.Request) is not { } form)
         {
             await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,
-                "Content-Type: application/json or application/x-ndjson, in UTF-8, without Content-Encoding."), StatusCodes.Status415UnsupportedMediaType);
+                "Content-Type: application/json or application/x-ndjson, in UTF-8, without Content-Encoding."),
+                StatusCodes.Status415UnsupportedMediaType);
             return;
         }
         var (body, tooLarge) = await RequestBody.Read(http, limits.RequestBytes);

@@ -20,7 +20,8 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
 
     /// <summary>Whether every stream was deleted, or the subscriber removed: there is nothing to read until one is made
     /// again.</summary>
-    public bool IsGone => _isRemoved || !request.HasWildcards && _leases.TrueForAll(lease => lease.Feed.History.State == StreamState.Deleted);
+    public bool IsGone => _isRemoved || !request.HasWildcards
+        && _leases.TrueForAll(lease => lease.Feed.History.State == StreamState.Deleted);
 
     /// <summary>Whether the client has read everything of streams that are completed.</summary>
     public bool IsAtItsEnd => !request.HasWildcards && request.After is not null && (Subscriber?.PendingCount ?? 0) == 0

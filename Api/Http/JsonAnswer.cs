@@ -8,7 +8,8 @@ namespace OrleansEvents.Api.Http;
 internal static class JsonAnswer
 {
     /// <summary>Answers are no part of a page: only what JSON itself needs is escaped.</summary>
-    public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static readonly JsonWriterOptions WriterOptions =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Task Write<T>(HttpContext context, int status, T content, Action<Utf8JsonWriter, T> write)
     {

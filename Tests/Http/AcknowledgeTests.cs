@@ -24,7 +24,8 @@ public sealed class AcknowledgeTests(SharedServer shared) : IClassFixture<Shared
     public async Task The_answer_repeats_the_ids_in_order()
     {
         var ids = await Owed(_server, "order", 2);
-        var answer = (await _server.Post("/api/streams/order/subscribers/n/ack", Ids([ids[1], "x'y", ids[0]]))).Must(HttpStatusCode.OK);
+        var answer = (await _server.Post("/api/streams/order/subscribers/n/ack", Ids([ids[1], "x'y", ids[0]])))
+            .Must(HttpStatusCode.OK);
         Assert.Equal([ids[1], "x'y", ids[0]], answer.Json.GetProperty("results").EnumerateArray()
             .Select(each => each.GetProperty("id").GetString()));
     }
@@ -78,8 +79,9 @@ public sealed class AcknowledgeTests(SharedServer shared) : IClassFixture<Shared
         var (seen, after) = (new List<int>(), "0");
         for (var page = 0; page < 3; page++)
         {
-            var answer = (await _server.Get($"/api/streams/pages/subscribers/n/pending?limit=2&after={after}")).Must(HttpStatusCode.OK).Json;
-            seen.AddRange(answer.GetProperty("events").EnumerateArray().Select(each => each.GetProperty("data").GetInt32()));
+            var answer = await _server.GetJson($"/api/streams/pages/subscribers/n/pending?limit=2&after={after}");
+            seen.AddRange(answer.GetProperty("events").EnumerateArray()
+                .Select(each => each.GetProperty("data").GetInt32()));
             Assert.Equal(page < 2, answer.GetProperty("more").GetBoolean());
             after = answer.GetProperty("cursor").GetString()!;
         }
@@ -96,10 +98,11 @@ public sealed class AcknowledgeTests(SharedServer shared) : IClassFixture<Shared
         (await server.Post("/api/streams/s/subscribers/n/ack", Ids([ids[0], ids[1], ids[4]]))).Must(HttpStatusCode.OK);
         await server.Restart();
         Assert.Equal(["2", "3", "5"], (await Pending(server, "s")).Select(each => each.Data));
-        var again = (await server.Post("/api/streams/s/subscribers/n/ack", Ids([ids[0], ids[4], ids[5]]))).Must(HttpStatusCode.OK);
+        var again = (await server.Post("/api/streams/s/subscribers/n/ack", Ids([ids[0], ids[4], ids[5]])))
+            .Must(HttpStatusCode.OK);
         Assert.Equal(["already", "already", "acknowledged"], Results(again));
-        var read = await server.Poll("s", "subscriber=n&after=$");
-        Assert.Equal([2, 3], read.GetProperty("events").EnumerateArray().Select(each => each.GetProperty("data").GetInt32()));
+        var read = await server.Events("s", "subscriber=n&after=$");
+        Assert.Equal([2, 3], read.Select(each => each.GetProperty("data").GetInt32()));
     }
 
     /// <summary>Registers the subscriber n and delivers it so many critical events.</summary>
@@ -120,13 +123,16 @@ public sealed class AcknowledgeTests(SharedServer shared) : IClassFixture<Shared
 
     private async Task<string[]> AcknowledgeUpTo(string stream, string cursor)
     {
-        var answer = (await _server.Post($"/api/streams/{stream}/subscribers/n/ack", $$"""{"upTo":"{{cursor}}"}""")).Must(HttpStatusCode.OK);
+        var answer = (await _server.Post($"/api/streams/{stream}/subscribers/n/ack", $$"""{"upTo":"{{cursor}}"}"""))
+            .Must(HttpStatusCode.OK);
         Assert.All(Results(answer), result => Assert.Equal("acknowledged", result));
-        return [.. answer.Json.GetProperty("results").EnumerateArray().Select(each => each.GetProperty("id").GetString()!)];
+        return [.. answer.Json.GetProperty("results").EnumerateArray()
+            .Select(each => each.GetProperty("id").GetString()!)];
     }
 
     private static string[] Results(Answer answer) =>
-        [.. answer.Json.GetProperty("results").EnumerateArray().Select(each => each.GetProperty("result").GetString()!)];
+        [.. answer.Json.GetProperty("results").EnumerateArray()
+            .Select(each => each.GetProperty("result").GetString()!)];
 
     private static string Ids(string[] ids) => JsonSerializer.Serialize(new { ids });
 }

@@ -30,8 +30,10 @@ public sealed class CriticalTests(SharedServer shared) : IClassFixture<SharedSer
     {
         var settings = (await _server.Put("/api/streams/rules",
             """{"critical":["pay",{"type":"note","where":{"level":["high"]}}]}""")).Must(HttpStatusCode.Created);
-        Assert.Equal("""["pay",{"type":"note","where":{"level":["high"]}}]""", settings.Json.GetProperty("critical").GetRawText());
-        async Task<bool> Durable(string @event) => (await _server.Publish("rules", @event)).GetProperty("durable").GetBoolean();
+        Assert.Equal("""["pay",{"type":"note","where":{"level":["high"]}}]""",
+            settings.Json.GetProperty("critical").GetRawText());
+        async Task<bool> Durable(string @event) =>
+            (await _server.Publish("rules", @event)).GetProperty("durable").GetBoolean();
         Assert.True(await Durable("""{"type":"pay","data":1}"""));
         Assert.True(await Durable("""{"type":"note","data":{"level":"high"}}"""));
         Assert.False(await Durable("""{"type":"note","data":{"level":"low"}}"""));
@@ -44,7 +46,7 @@ public sealed class CriticalTests(SharedServer shared) : IClassFixture<SharedSer
         var answer = await _server.Publish("whole", $"[{Given.Event(0)},{Given.Critical(1)},{Given.Event(2)}]");
         Assert.True(answer.GetProperty("durable").GetBoolean());
         Assert.Equal(3, (await _server.Get("/api/streams/whole")).Json.GetProperty("storedEvents").GetInt32());
-        var flags = (await _server.Poll("whole")).GetProperty("events").EnumerateArray().Select(each => each.GetProperty("critical").GetBoolean());
+        var flags = (await _server.Events("whole")).Select(each => each.GetProperty("critical").GetBoolean());
         Assert.Equal([false, true, false], flags);
     }
 

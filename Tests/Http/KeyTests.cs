@@ -69,10 +69,11 @@ public sealed class KeyTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal((0, 3), (again.GetProperty("count").GetInt32(), again.GetProperty("duplicates").GetInt32()));
         var longer = await _server.Publish("idem", Given.Events(4), ("Idempotency-Key", "K"));
         Assert.Equal((1, 3), (longer.GetProperty("count").GetInt32(), longer.GetProperty("duplicates").GetInt32()));
-        var keys = (await _server.Poll("idem")).GetProperty("events").EnumerateArray().Select(each => each.GetProperty("key").GetString());
+        var keys = (await _server.Events("idem")).Select(each => each.GetProperty("key").GetString());
         Assert.Equal(["K/0", "K/1", "K/2", "K/3"], keys);
         (await _server.TryPublish("idem", Given.Event(9), ("Idempotency-Key", "K"))).MustRefuse(409, "KEY_CONFLICT");
-        (await _server.TryPublish("idem", Given.Event(9), ("Idempotency-Key", new string('k', 199)))).MustRefuse(400, "INVALID_INPUT");
+        (await _server.TryPublish("idem", Given.Event(9), ("Idempotency-Key", new string('k', 199))))
+            .MustRefuse(400, "INVALID_INPUT");
     }
 
     [Fact]
@@ -102,7 +103,8 @@ public sealed class KeyTests(SharedServer shared) : IClassFixture<SharedServer>
         var first = await server.Publish("s", Given.Critical(0), ("Idempotency-Key", "K"));
         await server.Publish("s", Given.Event(1), ("Idempotency-Key", "ordinary"));
         await server.Publish("s", Given.Critical(2));
-        await Eventually.True(async () => (await server.Get("/api/streams/s")).Json.GetProperty("storedEvents").GetInt32() == 1);
+        await Eventually.True(async () =>
+            (await server.GetJson("/api/streams/s")).GetProperty("storedEvents").GetInt32() == 1);
         await server.Restart();
         var again = await server.Publish("s", Given.Critical(0), ("Idempotency-Key", "K"));
         Assert.Equal(0, again.GetProperty("count").GetInt32());
@@ -119,7 +121,8 @@ public sealed class KeyTests(SharedServer shared) : IClassFixture<SharedServer>
         await _server.Publish("sleeper", Given.Event(1, ",\"key\":\"k\""));
         await _server.Publish("other", Given.Event(1));
         await Eventually.True(async () => !await IsOpen("other"));
-        Assert.Equal(0, (await _server.Publish("sleeper", Given.Event(1, ",\"key\":\"k\""))).GetProperty("count").GetInt32());
+        var again = await _server.Publish("sleeper", Given.Event(1, ",\"key\":\"k\""));
+        Assert.Equal(0, again.GetProperty("count").GetInt32());
     }
 
     [Fact]
@@ -131,19 +134,22 @@ public sealed class KeyTests(SharedServer shared) : IClassFixture<SharedServer>
         await server.Publish("s", Given.Event(0));
         log.Fails = true;
         var failed = await server.TryPublish("s", Given.Critical(1), ("Idempotency-Key", "K"));
-        Assert.Contains(failed.MustRefuse(503, failed.Json.GetProperty("code").GetString()!).GetProperty("code").GetString(),
-            new[] { "STORE_UNAVAILABLE", "CIRCUIT_OPEN" });
+        failed.MustRefuse(503, "STORE_UNAVAILABLE");
         Assert.NotNull(failed.Header("Retry-After"));
         // Ordinary events go on.
         await server.Publish("s", Given.Event(2));
         log.Fails = false;
-        Answer taken = failed;
+        var taken = failed;
         await Eventually.True(async () =>
-            (taken = await server.TryPublish("s", Given.Critical(3), ("Idempotency-Key", "K"))).Status == HttpStatusCode.Created);
+        {
+            taken = await server.TryPublish("s", Given.Critical(3), ("Idempotency-Key", "K"));
+            return taken.Status == HttpStatusCode.Created;
+        });
         Assert.Equal(1, taken.Json.GetProperty("count").GetInt32());
         Assert.Equal(["0", "2", "3"], await server.DataOf("s"));
     }
 
     private async Task<bool> IsOpen(string stream) =>
-        (await _server.Get($"/api/streams?prefix={stream}")).Json.GetProperty("streams")[0].GetProperty("open").GetBoolean();
+        (await _server.GetJson($"/api/streams?prefix={stream}")).GetProperty("streams")[0]
+            .GetProperty("open").GetBoolean();
 }

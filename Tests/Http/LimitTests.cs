@@ -53,7 +53,8 @@ public sealed class LimitTests(SharedServer shared) : IClassFixture<SharedServer
         await using var server = await TestServer.Start("--Limits:EventBytes", "300", "--Limits:RequestBytes", "2048",
             "--Limits:RequestEvents", "3", "--Limits:KeysPerStream", "2");
         (await server.TryPublish("s", Given.Events(4))).MustRefuse(413, "EVENT_TOO_LARGE");
-        (await server.TryPublish("s", $$"""{"type":"t","data":"{{new string('x', 300)}}"}""")).MustRefuse(413, "EVENT_TOO_LARGE");
+        (await server.TryPublish("s", $$"""{"type":"t","data":"{{new string('x', 300)}}"}"""))
+            .MustRefuse(413, "EVENT_TOO_LARGE");
         (await server.TryPublish("s", new string(' ', 2049))).MustRefuse(413, "EVENT_TOO_LARGE");
         var tooManyKeys = await server.TryPublish("s", Given.Events(3), ("Idempotency-Key", "K"));
         tooManyKeys.MustRefuse(429, "RATE_LIMITED");
@@ -66,7 +67,8 @@ public sealed class LimitTests(SharedServer shared) : IClassFixture<SharedServer
     public async Task Settings_and_acknowledgements_have_a_limit_too()
     {
         (await _server.Put("/api/streams/s", "{}".PadRight(70_000))).MustRefuse(413, "EVENT_TOO_LARGE");
-        (await _server.Post("/api/streams/s/subscribers/n/ack", "{}".PadRight(2_000_000))).MustRefuse(413, "EVENT_TOO_LARGE");
+        (await _server.Post("/api/streams/s/subscribers/n/ack", "{}".PadRight(2_000_000)))
+            .MustRefuse(413, "EVENT_TOO_LARGE");
     }
 
     private sealed class NoLength(byte[] bytes) : MemoryStream(bytes)

@@ -29,10 +29,15 @@ public sealed class PublishTests(SharedServer shared) : IClassFixture<SharedServ
     public async Task An_event_comes_back_with_its_members_in_order()
     {
         await _server.Publish("members",
-            """{"key":"k","data":[1,{"x":"é"}],"time":"2026-01-02T03:04:05.678+02:00","critical":true,"version":7,"type":"a b"}""");
+            """
+            {"key":"k","data":[1,{"x":"é"}],"time":"2026-01-02T03:04:05.678+02:00","critical":true,
+            "version":7,"type":"a b"}
+            """);
         var text = (await _server.Poll("members")).GetProperty("events")[0].GetRawText();
-        Assert.Matches(string.Concat("""^\{"id":"[A-Za-z0-9_-]+","seq":\d+,"stream":"members","type":"a b","version":7,""",
-            @"""time"":""2026-01-02T01:04:05\.678Z"",""critical"":true,""data"":\[1,\{""x"":""é""\}\],""key"":""k""\}$"), text);
+        Assert.Matches("""^\{"id":"[A-Za-z0-9_-]+","seq":\d+,"stream":"members",""", text);
+        Assert.EndsWith("""
+            ,"type":"a b","version":7,"time":"2026-01-02T01:04:05.678Z","critical":true,"data":[1,{"x":"é"}],"key":"k"}
+            """, text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -50,7 +55,8 @@ public sealed class PublishTests(SharedServer shared) : IClassFixture<SharedServ
     public async Task Lines_are_events(string type)
     {
         var stream = $"lines-{type.Length}";
-        using var content = new ByteArrayContent("{\"type\":\"t\",\"data\":0}\r\n\n {\"data\":1,\"type\":\"t\"}"u8.ToArray());
+        var lines = "{\"type\":\"t\",\"data\":0}\r\n\n {\"data\":1,\"type\":\"t\"}"u8;
+        using var content = new ByteArrayContent(lines.ToArray());
         content.Headers.TryAddWithoutValidation("Content-Type", type);
         (await _server.Send(HttpMethod.Post, $"/api/streams/{stream}/events", content)).Must(HttpStatusCode.Created);
         Assert.Equal(["0", "1"], await _server.DataOf(stream));
@@ -64,9 +70,13 @@ public sealed class PublishTests(SharedServer shared) : IClassFixture<SharedServ
             """[{"type":"t","data":0,"key":"a"},{"type":"t","data":1}]""")).Must(HttpStatusCode.Created).Json;
         var events = answer.GetProperty("events").EnumerateArray().ToArray();
         Assert.Equal([true, false], events.Select(each => each.GetProperty("duplicate").GetBoolean()));
-        var stored = (await _server.Poll("listed")).GetProperty("events").EnumerateArray().ToArray();
-        Assert.Equal(stored.Select(each => each.GetProperty("id").GetString()), events.Select(each => each.GetProperty("id").GetString()));
-        Assert.Equal(stored.Select(each => each.GetProperty("seq").GetInt64()), events.Select(each => each.GetProperty("seq").GetInt64()));
+        var stored = await _server.Events("listed");
+        foreach (var member in new[] { "id", "seq" })
+        {
+            Assert.Equal(stored.Select(each => each.GetProperty(member).ToString()),
+                events.Select(each => each.GetProperty(member).ToString()));
+        }
+
         (await _server.Post("/api/streams/listed/events?events=maybe", """{"type":"t","data":0}"""))
             .MustRefuse(400, "INVALID_INPUT");
     }
@@ -221,10 +231,11 @@ public sealed class PublishTests(SharedServer shared) : IClassFixture<SharedServ
     public async Task Chunked_and_awaited_bodies_are_read()
     {
         using var connection = await _server.Connect();
-        await connection.Send("POST /api/streams/chunks/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await connection.Send("POST /api/streams/chunks/events HTTP/1.1\r\nHost: x\r\n"
+            + "Content-Type: application/json\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
         Assert.Equal(HttpStatusCode.Continue, (await connection.ReceiveHead()).Status);
-        foreach (var part in new[] { "{\"type\":", "\"t\",\"da", "ta\":5}" }) await connection.Send($"{part.Length:x}\r\n{part}\r\n");
+        foreach (var part in new[] { "{\"type\":", "\"t\",\"da", "ta\":5}" })
+            await connection.Send($"{part.Length:x}\r\n{part}\r\n");
         await connection.Send("0\r\n\r\n");
         (await connection.Receive()).Must(HttpStatusCode.Created);
         Assert.Equal(["5"], await _server.DataOf("chunks"));

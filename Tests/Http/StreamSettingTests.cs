@@ -92,7 +92,8 @@ public sealed class StreamSettingTests(SharedServer shared) : IClassFixture<Shar
     public async Task A_stream_that_is_read_is_not_unloaded_nor_lost_while_it_is_looked_at()
     {
         var log = new Host.LogLines();
-        await using var server = await TestServer.StartWith(services => services.AddLogging(logging => logging.AddProvider(log)));
+        await using var server = await TestServer.StartWith(
+            services => services.AddLogging(logging => logging.AddProvider(log)));
         (await server.Put("/api/streams/busy", """{"idleAfter":0.001}""")).Must(HttpStatusCode.Created);
         // Some of these meet it just as it is unloaded.
         var until = TimeProvider.System.GetTimestamp();
@@ -129,7 +130,8 @@ public sealed class StreamSettingTests(SharedServer shared) : IClassFixture<Shar
     {
         await using var server = await TestServer.StartOnDisk();
         const string Settings = """
-            {"buffer":7,"bufferBytes":5000,"maxAge":3600,"durable":true,"retention":{"count":9,"bytes":50000,"age":1000},
+            {"buffer":7,"bufferBytes":5000,"maxAge":3600,"durable":true,
+            "retention":{"count":9,"bytes":50000,"age":1000},
             "critical":["a",{"type":"b","where":{"c":["d's",1,true]}}],"backlog":11,"dedupeWindow":12.5,"idleAfter":13}
             """;
         var before = (await server.Put("/api/streams/s", Settings)).Must(HttpStatusCode.Created).Json;
@@ -143,7 +145,8 @@ public sealed class StreamSettingTests(SharedServer shared) : IClassFixture<Shar
     [Fact]
     public async Task Any_default_that_a_server_starts_with_can_be_stored_and_read_back()
     {
-        await using var server = await TestServer.StartOnDisk("--Streams:BufferBytes", "4096", "--Streams:MaxAge", "315360000",
+        await using var server = await TestServer.StartOnDisk(
+            "--Streams:BufferBytes", "4096", "--Streams:MaxAge", "315360000",
             "--Streams:Backlog", "1000000", "--Streams:DedupeWindow", "86400", "--Streams:IdleAfter", "0.1",
             "--Streams:Retention:Bytes", "4096", "--Streams:Retention:Count", "1000000000");
         (await server.Put("/api/streams/s", """{"buffer":5}""")).Must(HttpStatusCode.Created);

@@ -14,8 +14,8 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
         (await _server.Get("/api/streams/life")).MustRefuse(404, "NOT_FOUND");
         var created = (await _server.Put("/api/streams/life", """{"buffer":5}""")).Must(HttpStatusCode.Created);
         Assert.Equal("/api/streams/life", created.Header("Location"));
-        Assert.Equal(["buffer", "bufferBytes", "maxAge", "durable", "retention", "critical", "backlog", "dedupeWindow", "idleAfter", "validate"],
-            created.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["buffer", "bufferBytes", "maxAge", "durable", "retention", "critical", "backlog", "dedupeWindow",
+            "idleAfter", "validate"], created.Json.EnumerateObject().Select(member => member.Name));
         var changed = (await _server.Put("/api/streams/life", """{"maxAge":60}""")).Must(HttpStatusCode.OK).Json;
         Assert.Equal((5, 60), (changed.GetProperty("buffer").GetInt32(), changed.GetProperty("maxAge").GetInt32()));
 
@@ -49,7 +49,8 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
         var after = await _server.Publish("again", Given.Critical(1, ",\"key\":\"k\""));
         Assert.Equal(1, after.GetProperty("count").GetInt32());
         Assert.True(after.GetProperty("first").GetInt64() > before.GetProperty("last").GetInt64());
-        Assert.Equal(100, (await _server.Get("/api/streams/again")).Json.GetProperty("settings").GetProperty("buffer").GetInt32());
+        var settings = (await _server.GetJson("/api/streams/again")).GetProperty("settings");
+        Assert.Equal(100, settings.GetProperty("buffer").GetInt32());
         Assert.Equal(["1"], await _server.DataOf("again"));
         var gap = (await _server.Poll("again", $"after={before.GetProperty("cursor").GetString()}")).GetProperty("gap");
         Assert.Equal("reset", gap.GetProperty("reason").GetString());
@@ -64,7 +65,7 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
             var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => i % 2 == 0
                 ? _server.Delete("/api/streams/both") : _server.Post("/api/streams/both/complete")));
             Assert.Single(answers, answer => answer.Status == HttpStatusCode.NoContent);
-            foreach (var answer in answers.Where(each => each.Status is not (HttpStatusCode.NoContent or HttpStatusCode.OK)))
+            foreach (var answer in answers.Where(each => (int)each.Status >= 300))
                 answer.MustRefuse(404, "NOT_FOUND");
         }
     }
@@ -72,7 +73,8 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
     [Fact]
     public async Task Streams_are_listed_by_name_prefix_limit_and_after()
     {
-        foreach (var name in new[] { "ls.b", "ls.a", "ls.c.d", "lsx", "ls-1" }) await _server.Publish(name, Given.Event(1));
+        foreach (var name in new[] { "ls.b", "ls.a", "ls.c.d", "lsx", "ls-1" })
+            await _server.Publish(name, Given.Event(1));
         await _server.Post("/api/streams/ls.b/complete");
         Assert.Equal(["ls.a", "ls.b", "ls.c.d"], await Names("prefix=ls."));
         Assert.Equal(["ls-1", "ls.a", "ls.b", "ls.c.d", "lsx"], await Names("prefix=ls"));
@@ -109,7 +111,8 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal(get.Header("Content-Length"), head.Header("Content-Length"));
         Assert.Empty(head.Body);
         (await _server.Send(HttpMethod.Head, "/api/streams/nowhere", (string?)null)).Must(HttpStatusCode.NotFound);
-        var read = (await _server.Send(HttpMethod.Head, "/api/streams/methods/events", (string?)null)).Must(HttpStatusCode.OK);
+        var read = (await _server.Send(HttpMethod.Head, "/api/streams/methods/events", (string?)null))
+            .Must(HttpStatusCode.OK);
         Assert.Equal("no-store, no-transform", string.Join(", ", read.Header("Cache-Control")!.Split(", ").Order()));
         (await _server.Get("/api/streams/methods/events/")).Must(HttpStatusCode.OK);
         (await _server.Post("/api/streams/methods/events/", Given.Event(1))).Must(HttpStatusCode.Created);
@@ -145,7 +148,8 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
         using var answer = await _server.Http.SendAsync(request, TestContext.Current.CancellationToken);
         var lines = (await answer.Content.ReadAsStringAsync()).Split('\n');
         Assert.Contains("""data: {"type":"stdout","content":"it's"}""", lines);
-        Assert.Equal(stream, (await _server.Get(path)).Must(HttpStatusCode.OK).Json.GetProperty("events")[0].GetProperty("stream").GetString());
+        var first = (await _server.GetJson(path)).GetProperty("events")[0];
+        Assert.Equal(stream, first.GetProperty("stream").GetString());
     }
 
     [Fact]
@@ -162,6 +166,6 @@ public sealed class StreamTests(SharedServer shared) : IClassFixture<SharedServe
     }
 
     private async Task<string[]> Names(string query) =>
-        [.. (await _server.Get($"/api/streams?{query}")).Must(HttpStatusCode.OK).Json.GetProperty("streams").EnumerateArray()
+        [.. (await _server.GetJson($"/api/streams?{query}")).GetProperty("streams").EnumerateArray()
             .Select(stream => stream.GetProperty("stream").GetString()!)];
 }

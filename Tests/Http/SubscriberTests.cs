@@ -14,7 +14,7 @@ public sealed class SubscriberTests(SharedServer shared) : IClassFixture<SharedS
         var first = (await _server.Poll("list", "subscriber=b")).GetProperty("events")[0].GetProperty("id").GetString();
         await _server.Poll("list", "subscriber=a");
         await _server.Post("/api/streams/list/subscribers/b/ack", $$"""{"ids":["{{first}}"]}""");
-        var listed = (await _server.Get("/api/streams/list/subscribers")).Must(HttpStatusCode.OK).Json.GetProperty("subscribers");
+        var listed = (await _server.GetJson("/api/streams/list/subscribers")).GetProperty("subscribers");
         Assert.Equal(["a", "b"], listed.EnumerateArray().Select(each => each.GetProperty("subscriber").GetString()));
         Assert.Equal([1, 0], listed.EnumerateArray().Select(each => each.GetProperty("pending").GetInt32()));
         var one = (await _server.Get("/api/streams/list/subscribers/b")).Must(HttpStatusCode.OK).Json;
@@ -36,7 +36,8 @@ public sealed class SubscriberTests(SharedServer shared) : IClassFixture<SharedS
         for (var start = 0; start < 2; start++)
         {
             (await server.Get("/api/streams/s/events?subscriber=n")).Must(HttpStatusCode.NoContent);
-            (await server.Get("/api/streams/s/events?subscriber=n", ("Accept", "text/event-stream"))).Must(HttpStatusCode.NoContent);
+            (await server.Get("/api/streams/s/events?subscriber=n", ("Accept", "text/event-stream")))
+                .Must(HttpStatusCode.NoContent);
             (await server.Get("/api/streams/s/subscribers/n")).MustRefuse(404, "NOT_FOUND");
             (await server.Get("/api/streams/s/subscribers/n/pending")).MustRefuse(404, "NOT_FOUND");
             (await server.Post("/api/streams/s/subscribers/n/ack", """{"ids":["x"]}""")).MustRefuse(404, "NOT_FOUND");
@@ -55,6 +56,7 @@ public sealed class SubscriberTests(SharedServer shared) : IClassFixture<SharedS
         await _server.Post("/api/streams/trim/subscribers/here/ack", $$"""{"ids":["{{id}}"]}""");
         Assert.Equal(1, (await _server.Get("/api/streams/trim")).Json.GetProperty("storedEvents").GetInt32());
         (await _server.Delete("/api/streams/trim/subscribers/gone")).Must(HttpStatusCode.NoContent);
-        await Eventually.True(async () => (await _server.Get("/api/streams/trim")).Json.GetProperty("storedEvents").GetInt32() == 0);
+        await Eventually.True(async () =>
+            (await _server.GetJson("/api/streams/trim")).GetProperty("storedEvents").GetInt32() == 0);
     }
 }

@@ -37,7 +37,8 @@ internal sealed class TestServer : IAsyncDisposable
     public static Task<TestServer> StartWith(Action<IServiceCollection> services, params string[] options) =>
         Begin(null, options, services);
 
-    /// <summary>Stops gracefully and starts again over the same folder; with other options when any are given.</summary>
+    /// <summary>Stops gracefully and starts again over the same folder, with other options when any are
+    /// given.</summary>
     public async Task Restart(params string[] options)
     {
         await Stop();
@@ -55,13 +56,15 @@ internal sealed class TestServer : IAsyncDisposable
     public Task<RawConnection> Connect() => RawConnection.Open(Address);
 
     /// <summary>Sends a request whose body, when it has one, is JSON.</summary>
-    public async Task<Answer> Send(HttpMethod method, string path, string? json = null, params (string, string)[] headers)
+    public async Task<Answer> Send(
+        HttpMethod method, string path, string? json = null, params (string, string)[] headers)
     {
         using var content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json");
         return await Send(method, path, content, headers);
     }
 
-    public async Task<Answer> Send(HttpMethod method, string path, HttpContent? content, params (string, string)[] headers)
+    public async Task<Answer> Send(
+        HttpMethod method, string path, HttpContent? content, params (string, string)[] headers)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         foreach (var (name, value) in headers)
@@ -70,7 +73,11 @@ internal sealed class TestServer : IAsyncDisposable
         return await Answer.Of(answer);
     }
 
-    public Task<Answer> Get(string path, params (string, string)[] headers) => Send(HttpMethod.Get, path, (string?)null, headers);
+    public Task<Answer> Get(string path, params (string, string)[] headers) =>
+        Send(HttpMethod.Get, path, (string?)null, headers);
+
+    /// <summary>What is at a path, which must be there.</summary>
+    public async Task<JsonElement> GetJson(string path) => (await Get(path)).Must(HttpStatusCode.OK).Json;
 
     public Task<Answer> Put(string path, string json) => Send(HttpMethod.Put, path, json);
 
@@ -91,9 +98,13 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task<JsonElement> Poll(string stream, string query = "after=0&limit=1000") =>
         (await Get($"/api/streams/{stream}/events?{query}")).Must(HttpStatusCode.OK).Json;
 
+    /// <summary>The events of a page.</summary>
+    public async Task<JsonElement[]> Events(string stream, string query = "after=0&limit=1000") =>
+        [.. (await Poll(stream, query)).GetProperty("events").EnumerateArray()];
+
     /// <summary>The data of every event that a stream still has, as text, oldest first.</summary>
     public async Task<string[]> DataOf(string stream) =>
-        [.. (await Poll(stream)).GetProperty("events").EnumerateArray().Select(each => each.GetProperty("data").GetRawText())];
+        [.. (await Events(stream)).Select(each => each.GetProperty("data").GetRawText())];
 
     public async ValueTask DisposeAsync()
     {
@@ -111,8 +122,9 @@ internal sealed class TestServer : IAsyncDisposable
     private async Task Run()
     {
         string[] store = _folder is null ? ["--store", "memory"] : ["--store", "sqlite", "--data", _folder];
-        _running = await ApiHost.StartAsync(["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:OrleansEvents", "Warning",
-            .. store, .. _options], _services, cancel: TestContext.Current.CancellationToken);
+        _running = await ApiHost.StartAsync(
+            ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:OrleansEvents", "Warning", .. store, .. _options],
+            _services, cancel: TestContext.Current.CancellationToken);
         Http = _running.Client(HttpVersion.Version11);
         Http.Timeout = TimeSpan.FromSeconds(60);
     }
