@@ -41,12 +41,13 @@ public sealed partial class EventStream
         }
         var hash = KeyWindow.HashOf(@event);
         var first = _keys.Find(key, now);
+        // Before any conflict: if that publish fails, its key means nothing.
+        if (first?.Pending is { } pending) return new AppendResult { AwaitFirst = pending };
         var twin = -1;
         if (inRequest is not null && !inRequest.TryAdd(key, index)) twin = inRequest[key];
         var known = twin >= 0 ? _marks[twin].Hash : first?.Hash ?? hash;
         if (known != hash)
             return AppendResult.Refused(ErrorCode.KeyConflict, $"The key {key} was used with other content.");
-        if (first?.Pending is { } pending) return new AppendResult { AwaitFirst = pending };
         _marks.Add(new(hash, first, first is null ? twin : -1));
         return null;
     }
