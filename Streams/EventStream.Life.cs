@@ -43,7 +43,7 @@ public sealed partial class EventStream
             due = Math.Min(due, _stored.OldestMs + (long)age.TotalMilliseconds);
         if (due < long.MaxValue) due += now.Ms - now.UnixMs + 1;
         due = Math.Min(due, _keys.NextExpiryMs);
-        if (_stored.Changed || AcknowledgedThrough > Feed.History.TrimmedThrough) due = 0;
+        if (_stored.Changed || (!_logAll && AcknowledgedThrough >= _stored.OldestLast)) due = 0;
         return Math.Min(VoidAtMs, due == long.MaxValue ? due : Math.Max(due, now.Ms + Coarse));
     }
 
@@ -80,7 +80,8 @@ public sealed partial class EventStream
             _stored.Recheck();
             Feed.History = Feed.History with { DurableSince = durableSince };
         }
-        _logAll = Settings.Durable;
+        // A failed save may have happened: were ordinary events not logged then, a crash could lose them in silence.
+        _logAll = Settings.Durable || (!succeeded && _logAll);
         EvictRing(now);
     }
 

@@ -18,6 +18,9 @@ internal sealed class StoredExtents
     /// <summary>When the oldest was appended, Unix milliseconds; the end of time when there is none.</summary>
     public long OldestMs => _first < _extents.Count ? _extents[_first].AppendedMs : long.MaxValue;
 
+    /// <summary>The last number of the oldest extent; the end of numbers when there is none.</summary>
+    public long OldestLast => _first < _extents.Count ? _extents[_first].Last : long.MaxValue;
+
     /// <summary>Whether there is something to look at since the last trim.</summary>
     public bool Changed { get; private set; }
 
