@@ -20,6 +20,10 @@ public sealed partial class EventStream
     /// <summary>Completes when all that waits for storage now is visible or void; null when nothing waits.</summary>
     public Task? Draining => _staged.Count == 0 ? null : _staged[^1].Batches[^1].Outcome;
 
+    /// <summary>Durable events up to here are visible, so that they may be read from storage: it may hold rows of a
+    /// commit that is not released yet, or that was made void and is to be deleted.</summary>
+    public long ReadableThrough => NeedsReopen ? Math.Min(Confirmed, Feed.Head) : Feed.Head;
+
     /// <summary>Whether anything waits for storage.</summary>
     public bool HasStaged => _staged.Count > 0;
 
@@ -77,6 +81,7 @@ public sealed partial class EventStream
         Handle = opened;
         NeedsReopen = false;
         _next = first;
+        // A reopening reserves nothing beyond its own beginning.
         _reservedThrough = Math.Max(_reservedThrough, first - 1);
         Confirmed = first - 1;
         var epochs = Feed.History.Epochs;
