@@ -42,6 +42,8 @@ public sealed partial class EventStream
         Confirmed = _next - 1;
         foreach (var extent in opened.Extents) _stored.Add(extent);
         foreach (var key in opened.Keys) _keys.Load(key, settings.DedupeWindow, now);
+        Load(ring, opened.Closed?.Floor, now);
+        // Last: whoever finds the stream open finds its positions too.
         feed.History = new StreamHistory
         {
             State = opened.Completed ? StreamState.Completed : StreamState.Open,
@@ -49,7 +51,6 @@ public sealed partial class EventStream
             DurableSince = opened.DurableSince,
             TrimmedThrough = opened.TrimmedThrough,
         };
-        Load(ring, opened.Closed?.Floor, now);
     }
 
     /// <summary>The read side.</summary>
@@ -161,7 +162,7 @@ public sealed partial class EventStream
     private void Load(EventRun ring, long? closedFloor, Instant now)
     {
         // After a crash the ring is what storage had: it is whole above the event before its first.
-        var floor = ring.Count == 0 ? LastGiven : closedFloor ?? ring.First - 1;
+        var floor = closedFloor ?? (ring.Count == 0 ? LastGiven : ring.First - 1);
         Feed.Begin(floor, LastGiven);
         if (ring.Count > 0) Feed.Append(ring);
         Feed.Skip(LastGiven);
