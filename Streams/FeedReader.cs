@@ -14,7 +14,9 @@ public struct FeedReader
 
     /// <summary>Whether a read would likely find something: cheap, and false only when whoever watches the feed will
     /// be told of the next.</summary>
-    public readonly bool MayHaveMore => Segment is not { } segment || Index < segment.Count || segment.Next is not null;
+    public readonly bool MayHaveMore =>
+        // In this order: a segment that is let go loses its next, and must not pass for the last.
+        Segment is not { } segment || Index < segment.Count || segment.Next is not null || segment.IsLetGo;
 
     /// <summary>Puts the reader elsewhere.</summary>
     public void MoveTo(long seq) => this = new FeedReader(seq);

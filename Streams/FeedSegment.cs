@@ -29,6 +29,9 @@ internal sealed class FeedSegment(FeedMemory memory, int bytes)
 
     public int Capacity => _bytes.Length;
 
+    /// <summary>Whether the bytes are gone.</summary>
+    public bool IsLetGo => Volatile.Read(ref _pins) == 0;
+
     public ref readonly EventSlot Slot(int index) => ref SlotAt(index);
 
     public ReadOnlySpan<byte> Bytes(int from, int to) => _bytes.AsSpan(from, to - from);

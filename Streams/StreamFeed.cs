@@ -108,7 +108,8 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     public ReadStart Overtaken(long seq, GapReason reason)
     {
         var (history, floor) = (History, Floor);
-        return Jump(history, seq, floor, history.At(seq).ToString(), reason);
+        var readable = history.StoredSince is { } since ? Math.Min(since, floor) : floor;
+        return Jump(history, seq, readable, history.At(seq).ToString(), reason);
     }
 
     /// <summary>What comes after the reader's position: contiguous bytes of one segment, at most
