@@ -17,13 +17,24 @@ internal sealed class Operations(OperationsOptions options, TimeProvider time)
 
     private async ValueTask<Outcome<T>> Wait<T>(ValueTask<Outcome<T>> operation, TimeSpan limit)
     {
+        var running = operation.AsTask();
         try
         {
-            return await operation.AsTask().WaitAsync(limit, time);
+            return await running.WaitAsync(limit, time);
         }
         catch (TimeoutException)
         {
+            _ = LetGo(running);
             return new Refusal(ErrorCode.Timeout, $"The operation took longer than {limit.TotalSeconds} s.");
         }
+    }
+
+    /// <summary>What comes too late is nobody's: a lease would keep its stream open for ever.</summary>
+    private static async Task LetGo<T>(Task<Outcome<T>> late)
+    {
+        var value = (await late).Value;
+        if (value is IPatternLease { Matched: var matched })
+            foreach (var lease in matched) lease.Dispose();
+        if (value is IDisposable held) held.Dispose();
     }
 }
