@@ -131,6 +131,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         var read = await streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes);
         if (read.Refusal is not null) return false;
         using var run = read.Value!;
+        // Trimmed meanwhile: what was read may begin behind a loss, which is told when it is looked at again.
+        if (line.Reader.Seq < (line.Feed.History.StoredSince ?? long.MaxValue)) return true;
         var last = run.Count > 0 ? line.Reader.Seq : Math.Max(line.Feed.Floor, line.Reader.Seq);
         foreach (ref readonly var slot in run.Slots)
         {

@@ -225,6 +225,8 @@ internal sealed partial class SseConnection
         }
         line.IsStuck = false;
         using var run = read.Value!;
+        // Trimmed meanwhile: what was read may begin behind a loss, which is told in the next round.
+        if (line.Reader.Seq < (line.Feed.History.StoredSince ?? long.MaxValue)) return true;
         foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
         line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(line.Feed.Floor, line.Reader.Seq));
         return true;
