@@ -14,8 +14,10 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
     private readonly SemaphoreSlim _life = new(1, 1);
     private EventStream? _stream;
     private Phase _phase = Phase.Closed;
+    private readonly long _ticket = deadlines.NewTicket();
     private int _leases;
     private int _holds;
+    private bool _opening;
     private long _lookAt = long.MaxValue;
     private long _lastUsedMs;
     private (long Head, StreamHistory? History) _seen;
@@ -94,6 +96,17 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         return true;
     }
 
+    /// <summary>Looks at the open stream, changing nothing; false when it is not open.</summary>
+    public bool Ask(Action<EventStream> look)
+    {
+        lock (_turn)
+        {
+            if (_phase != Phase.Open) return false;
+            look(_stream!);
+            return true;
+        }
+    }
+
     /// <summary>Gives the ring's memory back.</summary>
     public void EvictAll() => Turn((stream, _) => stream.EvictAll());
 
@@ -124,21 +137,29 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         {
             _leases--;
             _lastUsedMs = context.Now.Ms;
-            if (_leases > 0 || _phase is not (Phase.Absent or Phase.Closed))
+            // While it is being opened it stays: else it would open beside the stream's next host.
+            if (_leases > 0 || _opening || _phase is not (Phase.Absent or Phase.Closed))
             {
                 if (_phase == Phase.Open && _leases == 0) Look_UnderLock(IdleAtMs_UnderLock(_stream!));
                 return;
             }
-            _phase = Phase.Gone;
+            Gone_UnderLock();
         }
         gone(this);
+    }
+
+    private void Gone_UnderLock()
+    {
+        _phase = Phase.Gone;
+        deadlines.Move(this, _ticket, _lookAt, long.MaxValue);
+        _lookAt = long.MaxValue;
     }
 
     private void Look_UnderLock(long dueMs)
     {
         if (dueMs >= _lookAt) return;
+        deadlines.Move(this, _ticket, _lookAt, dueMs);
         _lookAt = dueMs;
-        deadlines.At(this, dueMs);
     }
 
     private Effects Decide_UnderLock(Instant now)
