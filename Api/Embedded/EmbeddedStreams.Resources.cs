@@ -6,9 +6,6 @@ internal sealed partial class EmbeddedStreams
 {
     private const int PendingPageBytes = 1 << 20;
 
-    private static readonly Refusal StoreUnavailable =
-        new(ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
-
     public async ValueTask<Outcome<ConfiguredStream>> Configure(string stream, ReadOnlyMemory<byte> json, CancellationToken cancel)
     {
         // Bad settings must not make a stream.
@@ -45,13 +42,13 @@ internal sealed partial class EmbeddedStreams
 
     public ValueTask<Outcome<StreamDescription>> Complete(string stream, CancellationToken cancel) =>
         Hold(stream, create: false, async host =>
-            await host.End(StreamState.Completed) == false ? StoreUnavailable : Describe(host));
+            await host.End(StreamState.Completed) == false ? StoreCircuit.Untaken : Describe(host));
 
     public ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel) =>
         Hold<long>(stream, create: false, async host => await host.End(StreamState.Deleted) switch
         {
             true => host.Feed.Head,
-            false => StoreUnavailable,
+            false => StoreCircuit.Untaken,
             null => NoStream(stream),
         });
 
@@ -86,7 +83,7 @@ internal sealed partial class EmbeddedStreams
             }
             catch (LogUnavailableException)
             {
-                return StoreUnavailable;
+                return StoreCircuit.Untaken;
             }
         });
 
@@ -97,7 +94,7 @@ internal sealed partial class EmbeddedStreams
     {
         StreamDescription? description = null;
         var subscribers = host.Subscribers;
-        host.Turn((open, _) => description = new(host.Name, open.Settings, host.Feed.History, host.Feed.Head,
+        host.Ask(open => description = new(host.Name, open.Settings, host.Feed.History, host.Feed.Head,
             host.Feed.Floor, host.Feed.Count, host.Feed.Bytes, open.StoredCount, open.StoredBytes, host.Readers,
             open.CreatedMs, subscribers));
         // It was deleted a moment ago.

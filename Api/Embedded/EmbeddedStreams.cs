@@ -60,9 +60,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
                 var page = await _context.Log.List(pattern.LiteralPrefix, after, _limits.PatternStreams);
                 foreach (var stored in page.Where(each => pattern.Matches(each.Name)))
                 {
-                    var host = Host(stored.Name);
-                    await host.EnsureOpen(create: false);
-                    if (lease.Take(host, out var full) is { } taken) matched.Add(taken);
+                    var (taken, full) = await Take(lease, stored.Name);
+                    if (taken is not null) matched.Add(taken);
                     if (full) return Refuse(new Refusal(ErrorCode.InvalidInput,
                         $"The pattern {pattern} matches more than {_limits.PatternStreams} streams."));
                 }
@@ -87,13 +86,16 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
 
     public async ValueTask<Outcome<EventRun>> ReadStored(string stream, long after, int maxEvents, int maxBytes)
     {
-        var (host, refusal) = await Open(stream, create: false);
-        if (refusal is { } refused) return refused;
-        LogHandle handle = default;
-        host.Turn((open, _) => handle = open.Handle);
+        var (id, through) = (0L, 0L);
+        // Asked before reading: what storage has beyond may be made void meanwhile.
+        if (await Ask(stream, open => (id, through) = (open.Handle.Id, open.ReadableThrough)) is { } refused) return refused;
         try
         {
-            return await _context.Log.Read(handle.Id, after, maxEvents, maxBytes);
+            var run = await _context.Log.Read(id, after, maxEvents, maxBytes);
+            var count = run.Count;
+            while (count > 0 && run.Slots[count - 1].Seq > through) count--;
+            run.Truncate(count);
+            return run;
         }
         catch (LogUnavailableException)
         {
@@ -195,6 +197,33 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
 
     private static Refusal NoStream(string stream) => new(ErrorCode.NotFound, $"There is no stream {stream}.");
 
+    /// <summary>Looks at an open stream; a refusal when there is none.</summary>
+    private async ValueTask<Refusal?> Ask(string stream, Action<EventStream> look)
+    {
+        while (true)
+        {
+            var (host, refusal) = await Open(stream, create: false);
+            if (refusal is not null || host.Ask(look)) return refusal;
+        }
+    }
+
+    private async ValueTask<(FeedLease? Lease, bool Full)> Take(PatternFollowers.PatternLease pattern, string stream)
+    {
+        while (true)
+        {
+            var host = Host(stream);
+            if (await host.EnsureOpen(create: false) == Opening.Gone)
+            {
+                await Leaving(host);
+                continue;
+            }
+            var taken = pattern.Take(host, out var full);
+            // A host that was made for nothing is dropped.
+            if (taken is null) host.Lease()?.Dispose();
+            return (taken, full);
+        }
+    }
+
     private static Task Leaving(StreamHost host) =>
         // It is removed from the table within the same step in which it is marked: only the thread must be let go.
         host.IsGone ? Task.CompletedTask : host.Left();
@@ -215,12 +244,18 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
     private void EvictIdlest()
     {
         if (Interlocked.Exchange(ref _evicting, 1) != 0) return;
-        var target = _limits.MemoryBytes / 10 * 9;
-        foreach (var host in _hosts.Values.Where(each => each.Feed.Count > 0).OrderBy(each => each.LastActivityMs))
+        try
         {
-            if (_context.Memory.Used <= target) break;
-            host.EvictAll();
+            var target = _limits.MemoryBytes / 10 * 9;
+            foreach (var host in _hosts.Values.Where(each => each.Feed.Count > 0).OrderBy(each => each.LastActivityMs))
+            {
+                if (_context.Memory.Used <= target) break;
+                host.EvictAll();
+            }
         }
-        Volatile.Write(ref _evicting, 0);
+        finally
+        {
+            Volatile.Write(ref _evicting, 0);
+        }
     }
 }

@@ -27,16 +27,22 @@ internal sealed partial class StreamHost
         await _life.WaitAsync();
         try
         {
-            switch (_phase)
+            lock (_turn)
             {
-                case Phase.Open: return Opening.Open;
-                case Phase.Gone: return Opening.Gone;
-                case Phase.Absent when !create: return Opening.Absent;
+                switch (_phase)
+                {
+                    case Phase.Open: return Opening.Open;
+                    case Phase.Gone: return Opening.Gone;
+                    case Phase.Absent when !create: return Opening.Absent;
+                }
+                if (context.Circuit.IsOpen) return Opening.StoreDown;
+                _opening = true;
             }
-            return context.Circuit.IsOpen ? Opening.StoreDown : await Open(create);
+            return await Open(create);
         }
         finally
         {
+            lock (_turn) _opening = false;
             _life.Release();
         }
     }
@@ -48,7 +54,7 @@ internal sealed partial class StreamHost
         _life.Release();
     }
 
-    /// <summary>Saves members of settings and applies them; null when the stream is not open.</summary>
+    /// <summary>Changes the settings that a JSON object has, durably; null when the stream is not open.</summary>
     public async Task<Outcome<StreamSettings>?> Configure(ReadOnlyMemory<byte> json)
     {
         await _life.WaitAsync();
@@ -59,16 +65,16 @@ internal sealed partial class StreamHost
             long? since = null;
             LogHandle handle = default;
             // Read within its life: of two changes at once the second begins with what the first has made.
-            var open = Turn((stream, _) =>
+            var isOpen = Turn((stream, _) =>
             {
                 if (stream.Settings.TryApply(json, out settings, out invalid))
                     (since, handle) = (stream.BeginSettings(settings), stream.Handle);
             });
-            if (!open) return null;
+            if (!isOpen) return null;
             if (settings is null) return invalid;
             var ok = await Attempt(() => context.Log.SaveSettings(handle, settings.ToJson(), since));
             Turn((stream, now) => stream.SettingsSaved(settings, since, ok, now));
-            return ok ? settings : NotStored;
+            return ok ? settings : StoreCircuit.Untaken;
         }
         finally
         {
@@ -91,9 +97,7 @@ internal sealed partial class StreamHost
             });
             if (!begun) return null;
             await Drain();
-            var ok = await Attempt(() => state == StreamState.Deleted
-                ? context.Log.Delete(handle, context.Now.UnixMs)
-                : context.Log.Complete(handle));
+            var ok = await Attempt(() => state == StreamState.Deleted ? Delete(handle) : context.Log.Complete(handle));
             Turn((stream, _) => stream.Ended(state, ok));
             if (ok && state == StreamState.Deleted) Leave();
             return ok;
@@ -101,6 +105,19 @@ internal sealed partial class StreamHost
         finally
         {
             _life.Release();
+        }
+    }
+
+    private async Task Delete(LogHandle handle)
+    {
+        try
+        {
+            await context.Log.Delete(handle, context.Now.UnixMs);
+        }
+        catch (LogFencedException)
+        {
+            // An earlier try that failed may have happened after all.
+            if (!await context.Log.IsDeleted(Name)) throw;
         }
     }
 
@@ -135,39 +152,38 @@ internal sealed partial class StreamHost
 
     private async Task CloseInLife(bool evenIfUsed)
     {
-        GracefulClose close;
-        LogHandle handle;
-        while (true)
+        GracefulClose? close = null;
+        LogHandle handle = default;
+        while (close is null)
         {
             await Drain();
             lock (_turn)
             {
                 if (_phase != Phase.Open || _stream!.NeedsReopen) return;
-                if (!evenIfUsed && (context.Circuit.IsOpen || !IsIdle_UnderLock(context.Now))) return;
+                if (!evenIfUsed && !IsIdle_UnderLock(context.Now)) return;
                 // Came since it was drained.
                 if (_stream.HasStaged || Saving_UnderLock() is not null) continue;
                 (close, handle) = (_stream.Close(), _stream.Handle);
                 _phase = Phase.Closing;
-                break;
             }
         }
         using var ring = close.Ring;
         var ok = await Attempt(() => context.Log.Close(handle, close));
-        lock (_turn)
+        if (!ok)
         {
-            if (!ok)
+            lock (_turn)
             {
-                _stream.CloseFailed();
+                _stream!.CloseFailed();
                 _phase = Phase.Open;
-                return;
             }
+            return;
         }
         Leave();
     }
 
     private void Leave()
     {
-        lock (_turn) _phase = Phase.Gone;
+        lock (_turn) Gone_UnderLock();
         gone(this);
         Feed.Wake();
         lock (_turn) _stream?.EvictAll();
@@ -195,18 +211,29 @@ internal sealed partial class StreamHost
         {
             found = await context.Log.Open(Name, context.NewEpoch(), create, now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(Name);
-            else (ring, owed) = await ReadBack(found);
+            else (ring, owed) = await ReadBack(found = await Pin(found));
         });
         if (!ok) return Opening.StoreDown;
         if (found is null)
         {
             Feed.MarkMissing(deleted);
             lock (_turn) _phase = Phase.Absent;
+            Feed.Wake();
             return Opening.Absent;
         }
         using (ring) Begin(found, ring!, owed);
         opened(this);
         return Opening.Open;
+    }
+
+    /// <summary>A stream that is durable by default is from now on whole on storage, which is recorded together with
+    /// its settings: were the defaults to change, that would no longer be true.</summary>
+    private async Task<OpenedStream> Pin(OpenedStream opened)
+    {
+        if (opened.DurableSince is not null || SettingsOf(opened) is not { Durable: true } settings) return opened;
+        var pinned = opened with { Settings = settings.ToJson(), DurableSince = opened.Epochs[^1].First - 1 };
+        await context.Log.SaveSettings(opened.Handle, pinned.Settings, pinned.DurableSince);
+        return pinned;
     }
 
     private async Task<(EventRun Ring, long[] Owed)> ReadBack(OpenedStream opened)
@@ -239,7 +266,8 @@ internal sealed partial class StreamHost
     private bool IsIdle_UnderLock(Instant now) => IdleAtMs_UnderLock(_stream!) <= now.Ms;
 
     private long IdleAtMs_UnderLock(EventStream stream) =>
-        _leases > 0 || _holds > 0 || stream.HasStaged || stream.NeedsReopen
+        // Nothing is closed while storage is down; when it is back, every stream is looked at.
+        _leases > 0 || _holds > 0 || stream.HasStaged || stream.NeedsReopen || context.Circuit.IsOpen
             ? long.MaxValue
             : Math.Max(stream.OrdinaryKeysUntilMs,
                 Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);

@@ -49,7 +49,7 @@ internal sealed partial class StreamHost
             else if (isFirst = _subscribers.Remove(subscriber))
                 (pending, _removed[subscriber]) = (entry.State.PendingCount, entry.State.RemovedMs!.Value);
         });
-        if (!ok) return NotStored;
+        if (!ok) return StoreCircuit.Untaken;
         if (isFirst) Removed(context.Logger, Name, subscriber, pending);
         return pending;
     }

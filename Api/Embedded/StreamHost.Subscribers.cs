@@ -17,37 +17,44 @@ internal sealed partial class StreamHost
         }
     }
 
-    /// <summary>Attaches a reader; null for a tombstone. The stream must be open, and held by the caller.</summary>
+    /// <summary>Attaches a reader; null for a tombstone. The stream must be held by the caller.</summary>
     public async Task<Outcome<ISubscriberSession?>> Subscribe(string subscriber, int most)
     {
         SubscriberEntry? entry;
         lock (_turn)
         {
+            if (_phase != Phase.Open) return Unregistered;
             if (!_subscribers.TryGetValue(subscriber, out entry))
             {
                 if (IsRemoved_UnderLock(subscriber, context.Now)) return Outcome.Of<ISubscriberSession?>(null);
                 if (_subscribers.Count + _removed.Count >= most)
                     return new Refusal(ErrorCode.RateLimited, $"The stream has {most} subscribers, its most.");
+                // Storage may hold void events, which it would be owed, until it has taken a new epoch.
+                if (_stream!.NeedsReopen) return Unregistered;
                 entry = new SubscriberEntry(new Subscription(subscriber, context.Now.UnixMs));
                 _subscribers.Add(subscriber, entry);
-                _stream!.ShownCritical ??= [];
+                _stream.ShownCritical ??= [];
                 entry.Ready = Register(entry, _stream.Handle, Feed.Head);
+                Owe_UnderLock(_stream);
             }
             entry.Connections++;
         }
         if (await entry.Ready) return new SubscriberSession(this, entry);
         Disconnected(entry);
-        return new Refusal(ErrorCode.StoreUnavailable, "The subscriber could not be registered.", TimeSpan.FromSeconds(1));
+        return Unregistered;
     }
 
-    /// <summary>Acknowledges durably; null when there is no such subscriber.</summary>
+    /// <summary>Acknowledges durably; null when the stream is not open.</summary>
     public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
     {
         IReadOnlyList<Acknowledged> results;
         Task<bool> saved;
+        // Not before it knows what it is owed: the watermark must not pass older events that are still being read.
+        if (!await IsRegistered(subscriber)) return IsOpen ? NoSubscriber(subscriber) : null;
         lock (_turn)
         {
-            if (!_subscribers.TryGetValue(subscriber, out var entry)) return null;
+            if (_phase != Phase.Open) return null;
+            if (!_subscribers.TryGetValue(subscriber, out var entry)) return NoSubscriber(subscriber);
             results = BeginAcknowledge(entry.State, request);
             var changed = results.Any(each => each.Result == AckResult.Acknowledged);
             saved = changed ? Save_UnderLock(entry) : Task.FromResult(true);
@@ -56,14 +63,16 @@ internal sealed partial class StreamHost
         return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.", TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>What a subscriber is owed above a number; null when there is no such subscriber.</summary>
-    public async Task<PendingPage?> Pending(string subscriber, long after, int limit, int maxBytes)
+    /// <summary>What a subscriber is owed above a number; null when the stream is not open.</summary>
+    public async Task<Outcome<PendingPage>?> Pending(string subscriber, long after, int limit, int maxBytes)
     {
         List<OwedEvent> owed;
         LogHandle handle;
+        if (!await IsRegistered(subscriber)) return IsOpen ? NoSubscriber(subscriber) : null;
         lock (_turn)
         {
-            if (!_subscribers.TryGetValue(subscriber, out var entry)) return null;
+            if (_phase != Phase.Open) return null;
+            if (!_subscribers.TryGetValue(subscriber, out var entry)) return NoSubscriber(subscriber);
             owed = [.. entry.State.Pending(after).Take(limit + 1)];
             handle = _stream!.Handle;
         }
@@ -77,6 +86,17 @@ internal sealed partial class StreamHost
         }
         var last = run.Count > 0 ? run.Last : page.Count > 0 ? page[^1].Seq : after;
         return new PendingPage(run, attempts, new Cursor(handle.Epoch, last), owed.Count > run.Count);
+    }
+
+    private static Refusal Unregistered =>
+        new(ErrorCode.StoreUnavailable, "The subscriber could not be registered.", TimeSpan.FromSeconds(1));
+
+    private Refusal NoSubscriber(string subscriber) =>
+        new(ErrorCode.NotFound, $"The stream {Name} has no subscriber {subscriber}.");
+
+    private Task<bool> IsRegistered(string subscriber)
+    {
+        lock (_turn) return _subscribers.TryGetValue(subscriber, out var entry) ? entry.Ready : Task.FromResult(false);
     }
 
     /// <summary>The frames of owed events, from the ring or else from storage; those that are gone are left out.</summary>
@@ -146,8 +166,9 @@ internal sealed partial class StreamHost
         });
         lock (_turn)
         {
-            // What became visible since came by way of the turn.
-            if (ok) entry.State.OweOlder([.. owed.TakeWhile(seq => seq <= head)]);
+            // What became visible since came by way of the turn; what was trimmed since cannot be read any more.
+            var trimmed = Feed.History.TrimmedThrough;
+            if (ok) entry.State.OweOlder([.. owed.Where(seq => seq > trimmed && seq <= head)]);
             else _subscribers.Remove(entry.State.Name);
         }
         if (ok) Registered(context.Logger, Name, entry.State.Name, entry.State.PendingCount);
@@ -192,7 +213,11 @@ internal sealed partial class StreamHost
             var ok = await Attempt(() => context.Log.SaveSubscriber(handle, entry.State.Name, state));
             if (ok && context.Logger.IsEnabled(LogLevel.Debug))
                 AcknowledgedSeqs(context.Logger, Name, entry.State.Name, string.Join(',', seqs));
-            Turn((_, _) => entry.State.Acknowledged(seqs, ok));
+            Turn((_, _) =>
+            {
+                // Who asked meanwhile waits for the next save: a failure here must not take these out of it.
+                if (ok || entry.NextSave is null) entry.State.Acknowledged(seqs, ok);
+            });
             waiting.TrySetResult(ok);
         }
     }

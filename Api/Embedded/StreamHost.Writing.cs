@@ -4,8 +4,6 @@ namespace OrleansEvents.Api.Embedded;
 
 internal sealed partial class StreamHost
 {
-    private ulong? _reopeningAs;
-
     /// <summary>Appends in a turn; null when the stream is not open.</summary>
     public AppendResult? TryAppend(ReadOnlySpan<NewEvent> events, List<PublishedEvent>? each)
     {
@@ -27,8 +25,12 @@ internal sealed partial class StreamHost
     public async Task StoreRecovered()
     {
         if (Turn((stream, _) => stream.StoreIsDown = false)) return;
-        if (_phase == Phase.Closed && IsFollowed) await EnsureOpen(create: false);
+        if (_phase != Phase.Closed || !IsFollowed) return;
+        using var lease = Lease();
+        if (lease is not null) await EnsureOpen(create: false);
     }
+
+    private ulong? _reopening;
 
     private async Task RunCommits(LogHandle handle, CommitWork work)
     {
@@ -47,12 +49,12 @@ internal sealed partial class StreamHost
 
     private async Task Reopen(LogHandle handle, long confirmed, long next)
     {
-        // The same epoch until one attempt is known to have succeeded: an earlier one may have, unheard.
-        var epoch = _reopeningAs ??= context.NewEpoch();
+        // The same epoch until storage has taken it: a try that failed may have happened, and would fence the next.
+        var epoch = _reopening ??= context.NewEpoch();
         LogHandle? opened = null;
         var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, epoch, confirmed, next));
-        if (ok) _reopeningAs = null;
-        if (!ok) await Task.Delay(TimeSpan.FromSeconds(1), context.Time);
+        if (ok) _reopening = null;
+        else await Task.Delay(TimeSpan.FromSeconds(1), context.Time);
         Turn((stream, _) => stream.Reopened(opened));
     }
 

@@ -31,9 +31,6 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         Gone,
     }
 
-    private static readonly Refusal NotStored =
-        new(ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
-
     public string Name { get; } = name;
 
     public StreamFeed Feed { get; } = new(name, context.Memory);
