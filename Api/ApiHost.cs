@@ -72,6 +72,10 @@ internal static class ApiHost
         {
             await app.StopAsync();
         }
+        catch (ArgumentNullException)
+        {
+            // The host's own, when a service of its could not even be made: then nothing has started.
+        }
         finally
         {
             await app.DisposeAsync();
