@@ -249,6 +249,8 @@ public sealed class EventStreamTests
         Assert.Equal([(1, "1")], under.Ring());
         var start = under.Feed.Resolve(ReadFrom.After(seen));
         Assert.Equal((GapReason.Restart, null), (start.Gap!.Value.Reason, start.Gap.Value.Missed));
+        var whole = under.Feed.Resolve(ReadFrom.Beginning);
+        Assert.Equal((0, GapReason.Restart), (whole.Seq, whole.Gap!.Value.Reason));
         Assert.Equal(IEventLog.NumberBlock + 1, under.Append(Event("3")).Published.First.Seq);
     }
 }
