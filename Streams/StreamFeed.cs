@@ -89,9 +89,10 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         {
             case ReadFromKind.Buffer: return new(floor, null);
             case ReadFromKind.Head: return new(head, null);
-            case ReadFromKind.Beginning:
-                var lost = history.WholeSince > 0 ? GapReason.Restart : GapReason.Evicted;
-                return Jump(history, 0, readable, from.Text, lost);
+            // Even if the ring begins at the beginning: between what survived, ordinary events may be missing.
+            case ReadFromKind.Beginning when history.WholeSince is > 0 and var whole:
+                return new(readable, new Gap(from.Text, history.At(Math.Max(whole, readable)), null, GapReason.Restart));
+            case ReadFromKind.Beginning: return Jump(history, 0, readable, from.Text, GapReason.Evicted);
             case ReadFromKind.Unknown: return Reset(from, history, floor);
         }
         return history.StandingOf(from.Cursor, head) switch
