@@ -33,6 +33,25 @@ internal sealed class SimulatedLog(MemoryEventLog disk, Random random) : IEventL
         call.Return(happens: !fails || (!IsDown && random.Next(2) == 0), fails);
     }
 
+    /// <summary>The oldest write comes back as the test says.</summary>
+    public void ComeBack(bool happens, bool fails)
+    {
+        var call = _writes[0];
+        _writes.RemoveAt(0);
+        call.Return(happens, fails);
+    }
+
+    /// <summary>The oldest read comes back.</summary>
+    public void ReadComesBack()
+    {
+        var call = _reads[0];
+        _reads.RemoveAt(0);
+        call.Return(happens: true);
+    }
+
+    /// <summary>The oldest write happens, and does not come back yet.</summary>
+    public void Happen() => _writes[0].Return(happens: true, answered: false);
+
     /// <summary>The process dies: nothing comes back any more.</summary>
     public void Crash()
     {
