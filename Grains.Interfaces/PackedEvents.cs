@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using System.Text;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains.Interfaces;
+
+/// <summary>
+/// A request's events on their way to the stream's owner, all in one piece of bytes: an array of events costs several
+/// times as much to serialize. Each event is 20 bytes of lengths and numbers (little-endian), then type, key and data.
+/// </summary>
+/// <param name="Count">How many.</param>
+/// <param name="Bytes">The events.</param>
+[GenerateSerializer, Immutable, Alias("OrleansEvents.PackedEvents")]
+public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)] ReadOnlyMemory<byte> Bytes)
+{
+    private const int HeadLength = 20;
+
+    [Flags]
+    private enum Said : byte
+    {
+        Nothing = 0,
+        Critical = 1,
+        NotCritical = 2,
+        Key = 4,
+        Time = 8,
+    }
+
+    /// <summary>Packs checked events; nothing of their memory is kept.</summary>
+    public static PackedEvents Of(ReadOnlySpan<NewEvent> events)
+    {
+        var length = 0;
+        foreach (ref readonly var @event in events)
+            length += HeadLength + @event.Type.Length + KeyLength(@event) + @event.Data.Length;
+        var bytes = new byte[length];
+        var rest = bytes.AsSpan();
+        foreach (ref readonly var @event in events) rest = rest[Write(@event, rest)..];
+        return new(events.Length, bytes);
+    }
+
+    /// <summary>The events; their memories lie in <see cref="Bytes"/>. Throws <see cref="FormatException"/> for what
+    /// was not packed by <see cref="Of"/>.</summary>
+    public NewEvent[] Unpack()
+    {
+        if (Count < 1 || Count > Bytes.Length / HeadLength) throw Malformed();
+        var events = new NewEvent[Count];
+        var rest = Bytes;
+        foreach (ref var @event in events.AsSpan()) rest = Read(rest, out @event);
+        return rest.IsEmpty ? events : throw Malformed();
+    }
+
+    private static int KeyLength(in NewEvent @event) => @event.Key is null ? 0 : Encoding.UTF8.GetByteCount(@event.Key);
+
+    private static int Write(in NewEvent @event, Span<byte> to)
+    {
+        var key = KeyLength(@event);
+        var said = (@event.Critical switch { true => Said.Critical, false => Said.NotCritical, null => Said.Nothing })
+            | (@event.Key is null ? Said.Nothing : Said.Key)
+            | (@event.Time is null ? Said.Nothing : Said.Time);
+        BinaryPrimitives.WriteInt32LittleEndian(to, @event.Data.Length);
+        BinaryPrimitives.WriteUInt16LittleEndian(to[4..], checked((ushort)@event.Type.Length));
+        BinaryPrimitives.WriteUInt16LittleEndian(to[6..], checked((ushort)key));
+        BinaryPrimitives.WriteUInt16LittleEndian(to[8..], checked((ushort)@event.Version));
+        to[10] = (byte)said;
+        BinaryPrimitives.WriteInt64LittleEndian(to[12..], @event.Time?.ToUnixTimeMilliseconds() ?? 0);
+        var at = HeadLength;
+        @event.Type.Span.CopyTo(to[at..]);
+        at += @event.Type.Length;
+        if (key > 0) at += Encoding.UTF8.GetBytes(@event.Key, to[at..]);
+        @event.Data.Span.CopyTo(to[at..]);
+        return at + @event.Data.Length;
+    }
+
+    private static ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> from, out NewEvent @event)
+    {
+        if (from.Length < HeadLength) throw Malformed();
+        var head = from.Span;
+        var data = BinaryPrimitives.ReadInt32LittleEndian(head);
+        int type = BinaryPrimitives.ReadUInt16LittleEndian(head[4..]);
+        int key = BinaryPrimitives.ReadUInt16LittleEndian(head[6..]);
+        var said = (Said)head[10];
+        if (data < 0 || HeadLength + type + key > from.Length - data) throw Malformed();
+        var body = from[HeadLength..];
+        @event = new NewEvent(
+            body[..type],
+            BinaryPrimitives.ReadUInt16LittleEndian(head[8..]),
+            body.Slice(type + key, data),
+            said.HasFlag(Said.Critical) ? true : said.HasFlag(Said.NotCritical) ? false : null,
+            said.HasFlag(Said.Key) ? Encoding.UTF8.GetString(body.Span.Slice(type, key)) : null,
+            said.HasFlag(Said.Time)
+                ? DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64LittleEndian(head[12..]))
+                : null);
+        return body[(type + key + data)..];
+    }
+
+    private static FormatException Malformed() => new("These are not packed events.");
+}
