@@ -1,0 +1,161 @@
+using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Taps;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains;
+
+internal sealed partial class StreamGrain
+{
+    private static readonly TimeSpan FinestLook = TimeSpan.FromMilliseconds(50);
+
+    private static readonly Refusal HasAnotherOwner =
+        new(Streams.ErrorCode.StoreUnavailable, "The stream is moving to another node.", TimeSpan.FromSeconds(1));
+
+    private IGrainTimer _timer = null!;
+    private long _lookAtMs = long.MaxValue;
+    private bool _isAbsent;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _name = this.GetPrimaryKeyString();
+        _badName = StreamName.Check(_name);
+        _feed = new StreamFeed(_name, context.Memory);
+        _taps = new StreamTaps(_feed, context.Options, logger);
+        _timer = this.RegisterGrainTimer(
+            static (StreamGrain grain, CancellationToken _) => grain.Look(),
+            this,
+            new GrainTimerCreationOptions
+            {
+                DueTime = Timeout.InfiniteTimeSpan,
+                Period = Timeout.InfiniteTimeSpan,
+                Interleave = true,
+            });
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Closes gracefully, so that the next activation goes on where this one ended, with its ring.</summary>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _taps.Close();
+        if (_stream is { } stream)
+        {
+            if (!_isFenced && !stream.HasStaged && !stream.NeedsReopen)
+            {
+                var close = stream.Close();
+                using var ring = close.Ring;
+                var ok = await Attempt(() => context.Log.Close(stream.Handle, close));
+                Closed(logger, _name, ok, reason.Description);
+            }
+            stream.EvictAll();
+        }
+    }
+
+    /// <summary>Opens the stream unless it is open; why it is not, or null.</summary>
+    private async ValueTask<Refusal?> EnsureOpen(bool create)
+    {
+        if (_badName is not null) return _badName;
+        if (_isFenced) return HasAnotherOwner;
+        if (_stream is not null) return null;
+        await _life.WaitAsync();
+        try
+        {
+            if (_stream is not null) return null;
+            // Only this grain makes the stream: while it lives, what was absent stays so.
+            return _isAbsent && !create || !await Open(create) ? _isAbsent ? Absent() : StoreUnavailable : null;
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    private Refusal Absent() => new(Streams.ErrorCode.NotFound, $"There is no stream {_name}.");
+
+    /// <summary>False when storage does not answer, or when there is no such stream.</summary>
+    private async Task<bool> Open(bool create)
+    {
+        OpenedStream? found = null;
+        EventRun? ring = null;
+        var deleted = false;
+        var ok = await Attempt(async () =>
+        {
+            found = await context.Log.Open(_name, context.NewEpoch(), create, context.Now.UnixMs);
+            if (found is null) deleted = await context.Log.IsDeleted(_name);
+            else ring = found.Closed?.Ring ?? await ReadNewest(found);
+        });
+        _isAbsent = ok && found is null;
+        if (_isAbsent) _feed.MarkMissing(deleted);
+        if (!ok || found is null) return false;
+        using (ring) Begin(found, ring!);
+        return true;
+    }
+
+    private Task<EventRun> ReadNewest(OpenedStream opened)
+    {
+        var settings = SettingsOf(opened);
+        return context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
+    }
+
+    private StreamSettings SettingsOf(OpenedStream opened) =>
+        opened.Settings is null ? context.Options.Defaults : StreamSettings.Parse(opened.Settings);
+
+    private void Begin(OpenedStream opened, EventRun ring)
+    {
+        _stream = new EventStream(_feed, opened, SettingsOf(opened), ring, context.Options.Limits, context.Now);
+        Used();
+        // The stream's own idleAfter says when to leave, not the silo's collection of idle grains.
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
+        Turned();
+    }
+
+    /// <summary>The deadline that was asked for has come.</summary>
+    private Task Look()
+    {
+        _lookAtMs = long.MaxValue;
+        var now = context.Now;
+        _taps.Expire(now.Ms);
+        if (_stream is not { } stream)
+        {
+            Arm();
+            return Task.CompletedTask;
+        }
+        var (handle, through) = (stream.Handle, stream.Tick(now));
+        if (through > 0) _ = Attempt(() => context.Log.Trim(handle, through, now.UnixMs));
+        if (IdleAtMs <= now.Ms)
+        {
+            // Should storage be down, the question comes up again after as long.
+            Used();
+            _ = Leave();
+        }
+        Turned();
+        return Task.CompletedTask;
+    }
+
+    private void Arm()
+    {
+        var now = context.Now;
+        var dueMs = Math.Min(_taps.NextExpiryMs, Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
+        if (dueMs >= _lookAtMs) return;
+        _lookAtMs = dueMs;
+        var wait = Math.Clamp(dueMs - now.Ms, (long)FinestLook.TotalMilliseconds, int.MaxValue);
+        _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Unloads the idle stream, unless storage is down: it could not be opened again.</summary>
+    private async Task Leave()
+    {
+        if (await Attempt(() => context.Log.Probe())) DeactivateOnIdle();
+    }
+
+    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || stream.HasStaged || stream.NeedsReopen
+        ? long.MaxValue
+        : Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds;
+
+    [LoggerMessage(EventIds.StreamOpened, LogLevel.Debug,
+        "Stream {Stream} opened (created: {Created}, whole: {Whole}) with {Events} events in its buffer")]
+    private static partial void Opened(ILogger logger, string stream, bool created, bool whole, int events);
+
+    [LoggerMessage(EventIds.StreamClosed, LogLevel.Debug, "Stream {Stream} closed (buffer saved: {Saved}): {Reason}")]
+    private static partial void Closed(ILogger logger, string stream, bool saved, string reason);
+}

@@ -1,0 +1,73 @@
+using Microsoft.Extensions.Logging;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains;
+
+internal sealed partial class StreamGrain
+{
+    private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
+    private bool _isFenced;
+
+    /// <summary>The end of every turn that changed the state machine: begins what it decided.</summary>
+    private void Turned()
+    {
+        var stream = _stream!;
+        if (stream.NextCommit() is { } commit) _ = Commit(stream, stream.Handle, commit);
+        if (stream.BeginReserve() is { } through) _ = Reserve(stream, stream.Handle, through);
+        if (!_isFenced && stream.BeginReopen() is { } at) _ = Reopen(stream, stream.Handle, at.Confirmed, at.Next);
+        _feed.Wake();
+        Arm();
+    }
+
+    private async Task Commit(EventStream stream, LogHandle handle, CommitWork work)
+    {
+        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        stream.CommitDone(work, ok, context.Now);
+        Turned();
+    }
+
+    private async Task Reserve(EventStream stream, LogHandle handle, long through)
+    {
+        var ok = await Attempt(() => context.Log.Reserve(handle, through));
+        if (!ok) await Task.Delay(RetryEvery, context.Time);
+        stream.Reserved(through, ok);
+        Turned();
+    }
+
+    private async Task Reopen(EventStream stream, LogHandle handle, long confirmed, long next)
+    {
+        LogHandle? opened = null;
+        var epoch = context.NewEpoch();
+        var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, epoch, confirmed, next));
+        if (!ok) await Task.Delay(RetryEvery, context.Time);
+        stream.Reopened(opened);
+        Turned();
+    }
+
+    /// <summary>Storage's word on one call. Continues in the grain's turn, like all that is awaited here.</summary>
+    private async Task<bool> Attempt(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return true;
+        }
+        catch (LogUnavailableException e)
+        {
+            StorageFailed(logger, _name, e.Message);
+        }
+        catch (LogFencedException e)
+        {
+            Fenced(logger, _name, e.Message);
+            _isFenced = true;
+            DeactivateOnIdle();
+        }
+        return false;
+    }
+
+    [LoggerMessage(EventIds.StorageFailed, LogLevel.Error, "Stream {Stream}: storage does not answer: {Reason}")]
+    private static partial void StorageFailed(ILogger logger, string stream, string reason);
+
+    [LoggerMessage(EventIds.StreamFenced, LogLevel.Critical, "Stream {Stream} has another owner: {Reason}")]
+    private static partial void Fenced(ILogger logger, string stream, string reason);
+}

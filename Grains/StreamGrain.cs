@@ -1,0 +1,109 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Taps;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains;
+
+/// <summary>
+/// Owns one stream in the cluster: hosts its state machine, as the embedded engine does, with the grain's turn in the
+/// place of a lock.
+/// <para>The grain is reentrant because a publish awaits a commit whose outcome must reach the state machine in a turn
+/// of its own, and because publishes meet in one commit only if they do not wait for each other. What runs between two
+/// awaits is a turn: it decides with the state machine, begins what was decided (<see cref="Turned"/>), and may assume
+/// nothing about it after the next await. Openings and changes of settings exclude each other by <c>_life</c>.</para>
+/// <para>Orleans ends an activation only when none of its calls is under way, and every batch that waits for storage
+/// has a call that awaits it: nothing is staged when the stream is closed. An activation that storage has fenced off
+/// has a successor; it closes nothing and leaves.</para>
+/// </summary>
+[Reentrant]
+[GrainType("stream")]
+internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<StreamGrain> logger)
+    : Grain, IStreamGrain, IDisposable
+{
+    private static readonly Refusal StoreUnavailable =
+        new(Streams.ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
+
+    private readonly SemaphoreSlim _life = new(1, 1);
+    private string _name = "";
+    private Refusal? _badName;
+    private StreamFeed _feed = null!;
+    private StreamTaps _taps = null!;
+    private EventStream? _stream;
+    private long _lastUsedMs;
+
+    public async Task<Outcome<PublishAnswer>> Publish(PackedEvents events, bool each)
+    {
+        var unpacked = events.Unpack();
+        while (true)
+        {
+            if (await EnsureOpen(create: true) is { } closed) return closed;
+            List<PublishedEvent>? entries = each ? [] : null;
+            var result = _stream!.Append(unpacked, context.Now, entries);
+            Turned();
+            if (result.Refusal is { } refused) return refused;
+            if (result.AwaitFirst is { } first)
+            {
+                await first.Outcome;
+                continue;
+            }
+            if (result.Pending is { } pending && !await pending.Outcome) return StoreUnavailable;
+            return new PublishAnswer(result.Published, entries?.ToArray());
+        }
+    }
+
+    public async Task<Outcome<DescribedStream>> Describe()
+    {
+        if (await EnsureOpen(create: false) is { } closed) return closed;
+        Used();
+        var history = _feed.History;
+        return new DescribedStream(_stream!.Settings, history.State == StreamState.Completed, history.At(_feed.Head),
+            _feed.Floor, _feed.Count, _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps.Count,
+            _stream.CreatedMs);
+    }
+
+    public async Task<Outcome<ConfiguredStream>> Configure(ReadOnlyMemory<byte> json)
+    {
+        // Bad settings must not make a stream.
+        if (!context.Options.Defaults.TryApply(json, out _, out var invalid)) return invalid;
+        var existed = await EnsureOpen(create: false) is null;
+        if (await EnsureOpen(create: true) is { } closed) return closed;
+        await _life.WaitAsync();
+        try
+        {
+            if (!_stream!.Settings.TryApply(json, out var settings, out invalid)) return invalid;
+            var (handle, since) = (_stream.Handle, _stream.BeginSettings(settings));
+            var ok = await Attempt(() => context.Log.SaveSettings(handle, settings.ToJson(), since));
+            _stream.SettingsSaved(settings, since, ok, context.Now);
+            Turned();
+            return ok ? new ConfiguredStream(settings, !existed) : StoreUnavailable;
+        }
+        finally
+        {
+            _life.Release();
+        }
+    }
+
+    public async Task<Outcome<TapLease>> Watch(IStreamTap tap)
+    {
+        var closed = await EnsureOpen(create: false);
+        if (closed is { Code: not Streams.ErrorCode.NotFound } refused) return refused;
+        Used();
+        _taps.Renew(tap, context.Now.Ms);
+        Arm();
+        return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease);
+    }
+
+    public Task Unwatch(IStreamTap tap)
+    {
+        Used();
+        _taps.Remove(tap);
+        Arm();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _life.Dispose();
+
+    private void Used() => _lastUsedMs = context.Now.Ms;
+}

@@ -1,0 +1,14 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains;
+
+/// <summary>What every stream of a silo shares.</summary>
+internal sealed record StreamGrainContext(
+    IEventLog Log,
+    FeedMemory Memory,
+    StreamGrainOptions Options,
+    TimeProvider Time,
+    Func<ulong> NewEpoch)
+{
+    public Instant Now => Instant.Of(Time);
+}

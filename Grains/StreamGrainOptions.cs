@@ -1,0 +1,19 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains;
+
+/// <summary>What a node sets for all streams that it owns.</summary>
+public sealed record StreamGrainOptions
+{
+    /// <summary>What a stream has until it is told otherwise.</summary>
+    public StreamSettings Defaults { get; init; } = StreamSettings.Default;
+
+    /// <summary>Bounds of a stream.</summary>
+    public StreamLimits Limits { get; init; } = new();
+
+    /// <summary>For how long a tap is pushed to without being renewed.</summary>
+    public TimeSpan TapLease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Bytes of events in one push at most, unless one event alone is larger.</summary>
+    public int PushBytes { get; init; } = 256 << 10;
+}

@@ -1,0 +1,120 @@
+using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains.Taps;
+
+/// <summary>
+/// The taps of one stream at its owner. A tap is a reader of the feed like any other: no queue, one push under way,
+/// everything since its position in the next. One that the ring has passed, or whose push failed, goes on at the head,
+/// and finds by the push's previous head that it must read on from the owner. Used in the grain's turns only; pushes
+/// are awaited between them.
+/// </summary>
+internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions options, ILogger logger) : IFeedWatcher
+{
+    private readonly Dictionary<IStreamTap, Tap> _taps = [];
+    private readonly long _leaseMs = (long)options.TapLease.TotalMilliseconds;
+
+    /// <summary>Taps with a lease.</summary>
+    public int Count => _taps.Count;
+
+    /// <summary>When the first lease ends, monotonic; the end of time when there is none.</summary>
+    public long NextExpiryMs => _taps.Count == 0 ? long.MaxValue : _taps.Values.Min(tap => tap.LeaseEndsMs);
+
+    /// <summary>Begins a tap at the head, or renews it. One that was deaf is heard of again: it is pushed to.</summary>
+    public void Renew(IStreamTap reference, long nowMs)
+    {
+        if (!_taps.TryGetValue(reference, out var tap))
+        {
+            if (_taps.Count == 0) feed.Watch(this);
+            _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head) });
+        }
+        else if (tap.IsDeaf && !tap.IsBusy)
+        {
+            tap.Reader.MoveTo(feed.Head);
+            tap.IsDeaf = false;
+        }
+        tap.LeaseEndsMs = nowMs + _leaseMs;
+    }
+
+    public void Remove(IStreamTap reference)
+    {
+        if (!_taps.Remove(reference, out var tap)) return;
+        tap.IsGone = true;
+        if (_taps.Count == 0) feed.Unwatch(this);
+    }
+
+    /// <summary>Forgets taps that were not renewed.</summary>
+    public void Expire(long nowMs)
+    {
+        foreach (var tap in _taps.Values.Where(tap => tap.LeaseEndsMs <= nowMs).ToList()) Remove(tap.Reference);
+    }
+
+    /// <summary>Forgets all: the stream moves, and they will ask its next owner.</summary>
+    public void Close()
+    {
+        foreach (var tap in _taps.Values.ToList()) Remove(tap.Reference);
+    }
+
+    /// <inheritdoc/>
+    public void Advanced(StreamFeed feed)
+    {
+        foreach (var tap in _taps.Values)
+            if (tap is { IsBusy: false, IsDeaf: false } && tap.Reader.MayHaveMore) _ = Push(tap);
+    }
+
+    private async Task Push(Tap tap)
+    {
+        tap.IsBusy = true;
+        try
+        {
+            while (!tap.IsGone && Next(tap) is { } push) await tap.Reference.Push(push);
+        }
+#pragma warning disable CA1031 // Whatever a push fails of, the tap may have missed it: it says so by its next renewal.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            tap.IsDeaf = true;
+            Deaf(logger, feed.Stream, e.Message);
+        }
+        tap.IsBusy = false;
+    }
+
+    private TapPush? Next(Tap tap)
+    {
+        var previous = tap.Reader.Seq;
+        switch (feed.Read(ref tap.Reader, options.PushBytes, out var block))
+        {
+            case FeedRead.Nothing:
+                return null;
+            case FeedRead.Behind:
+                tap.Reader.MoveTo(feed.Head);
+                return new TapPush(feed.History.Epoch, feed.Head, feed.Head, PackedRun.Empty);
+        }
+        using (block)
+        {
+            tap.Reader.Pass(block, block.Count);
+            return new TapPush(feed.History.Epoch, previous, tap.Reader.Seq, PackedRun.Of(block));
+        }
+    }
+
+    [LoggerMessage(EventIds.TapDeaf, LogLevel.Debug, "Stream {Stream}: a tap does not take its push: {Reason}")]
+    private static partial void Deaf(ILogger logger, string stream, string reason);
+
+    private sealed class Tap(IStreamTap reference)
+    {
+        public FeedReader Reader;
+
+        public IStreamTap Reference { get; } = reference;
+
+        public long LeaseEndsMs { get; set; }
+
+        /// <summary>A push is under way.</summary>
+        public bool IsBusy { get; set; }
+
+        /// <summary>A push failed; nothing is pushed until it renews.</summary>
+        public bool IsDeaf { get; set; }
+
+        public bool IsGone { get; set; }
+    }
+}
