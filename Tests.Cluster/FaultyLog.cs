@@ -1,0 +1,45 @@
+using System.Reflection;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Tests.Cluster;
+
+/// <summary>A log in front of another that answers as its test says: storage that is down for one stream.</summary>
+public class FaultyLog : DispatchProxy
+{
+    private readonly HashSet<long> _broken = [];
+    private IEventLog _log = null!;
+
+    public static (IEventLog Log, FaultyLog Faults) Over(IEventLog log)
+    {
+        var proxy = Create<IEventLog, FaultyLog>();
+        var faults = (FaultyLog)(object)proxy;
+        faults._log = log;
+        return (proxy, faults);
+    }
+
+    /// <summary>Lets appends and reopenings of a stream, by its number in the log, fail, or no longer.</summary>
+    public void Break(long id, bool broken)
+    {
+        lock (_broken)
+        {
+            if (broken) _broken.Add(id);
+            else _broken.Remove(id);
+        }
+    }
+
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
+    {
+        if (args is [LogHandle handle, ..] && IsBroken(handle.Id))
+        {
+            var down = new LogUnavailableException("storage is down for this test");
+            if (targetMethod!.Name == nameof(IEventLog.Append)) return Task.FromException(down);
+            if (targetMethod.Name == nameof(IEventLog.Reopen)) return Task.FromException<LogHandle>(down);
+        }
+        return targetMethod!.Invoke(_log, args);
+    }
+
+    private bool IsBroken(long id)
+    {
+        lock (_broken) return _broken.Contains(id);
+    }
+}

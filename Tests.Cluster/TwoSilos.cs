@@ -1,0 +1,102 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Core.Internal;
+using Orleans.Runtime;
+using Orleans.TestingHost;
+using OrleansEvents.Grains;
+using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Taps;
+using OrleansEvents.Storage.Memory;
+using OrleansEvents.Streams;
+using OrleansEvents.Tests.Cluster;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(TwoSilos))]
+
+namespace OrleansEvents.Tests.Cluster;
+
+/// <summary>A cluster of two silos in this process over one log. One is shared by all tests that do not harm it;
+/// every test has its own streams.</summary>
+public sealed class TwoSilos : IAsyncLifetime
+{
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    private readonly IEventLog _log;
+    private InProcessTestCluster _cluster = null!;
+    private int _streams;
+
+    public TwoSilos() => (_log, Storage) = FaultyLog.Over(new MemoryEventLog());
+
+    /// <summary>Whether a silo that dies is missed within two seconds: too tight beside others' tests.</summary>
+    public bool QuickDetection { get; init; }
+
+    public FaultyLog Storage { get; }
+
+    public IEventLog Log => _log;
+
+    internal CallFaults Calls { get; } = new();
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = new InProcessTestClusterBuilder(2);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton(_log);
+            silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
+            if (QuickDetection)
+                silo.Configure<ClusterMembershipOptions>(membership =>
+                {
+                    membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+                    membership.NumMissedProbesLimit = 2;
+                    membership.NumVotesForDeathDeclaration = 1;
+                });
+            silo.Services.AddStreamGrains(new StreamGrainOptions { TapLease = TimeSpan.FromSeconds(3) });
+        });
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    /// <summary>The way into the cluster through one of its silos.</summary>
+    public IGrainFactory Through(int silo) =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
+
+    /// <summary>The name of a stream that is not there yet, whose grain lives on that silo.</summary>
+    public async Task<string> StreamOwnedBy(int silo)
+    {
+        while (true)
+        {
+            var name = $"stream-{Interlocked.Increment(ref _streams)}";
+            // Activates the grain; a stream is not made by looking for it.
+            await Through(silo).GetGrain<IStreamGrain>(name).Describe();
+            if (_cluster.Silos[silo].SiloAddress.Equals(await OwnerOf(name))) return name;
+        }
+    }
+
+    /// <summary>Where the stream's grain is; null when it is nowhere. The silos are asked, not the directory and its
+    /// cache.</summary>
+    public async Task<SiloAddress?> OwnerOf(string stream)
+    {
+        var id = Through(0).GetGrain<IStreamGrain>(stream).GetGrainId();
+        var active = await Through(0).GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics();
+        return active.FirstOrDefault(each => each.GrainId == id)?.SiloAddress;
+    }
+
+    /// <summary>Ends the grain's activation gracefully; the next call makes another.</summary>
+    public async Task Deactivate(string stream) =>
+        await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+
+    /// <summary>Ends a silo without a word.</summary>
+    public Task Kill(int silo) => _cluster.KillSiloAsync(_cluster.Silos[silo]);
+
+    internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
+        StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,
+            _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ILogger<StreamTap>>());
+}
