@@ -34,7 +34,7 @@ public interface IStreamGrain : IGrainWithStringKey
 
     /// <summary>Begins or renews a tap: everything that becomes visible from now on is pushed to it, until its lease
     /// ends. A tap of a stream that does not exist waits for it. The answer tells the head: a tap that does not come
-    /// to have it is deaf, and reads on by itself.</summary>
+    /// to have it is deaf, and reads on by itself. Refused with <c>RATE_LIMITED</c> when there are too many.</summary>
     [Alias("Watch")]
     Task<Outcome<TapLease>> Watch(IStreamTap tap);
 

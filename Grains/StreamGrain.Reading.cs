@@ -31,7 +31,7 @@ internal sealed partial class StreamGrain
         }
     }
 
-    /// <summary>Reads on behind the ring; returns what has been passed then, null when storage does not answer.</summary>
+    /// <summary>Reads on behind the ring; returns what has been passed then, null without storage's answer.</summary>
     private async Task<long?> ReadStored(EventRun into, long after, int maxEvents, int maxBytes)
     {
         var (handle, floor, head) = (_stream!.Handle, _feed.Floor, _feed.Head);

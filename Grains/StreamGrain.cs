@@ -25,6 +25,9 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     private static readonly Refusal StoreUnavailable =
         new(Streams.ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
 
+    private static readonly Refusal TooManyTaps =
+        new(Streams.ErrorCode.RateLimited, "The stream has as many taps as it may.", TimeSpan.FromSeconds(10));
+
     private readonly SemaphoreSlim _life = new(1, 1);
     private string _name = "";
     private Refusal? _badName;
@@ -90,7 +93,7 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         var closed = await EnsureOpen(create: false);
         if (closed is { Code: not Streams.ErrorCode.NotFound } refused) return refused;
         Used();
-        _taps.Renew(tap, context.Now.Ms);
+        if (!_taps.Renew(tap, context.Now.Ms)) return TooManyTaps;
         Arm();
         return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease);
     }

@@ -14,6 +14,9 @@ public sealed record StreamGrainOptions
     /// <summary>For how long a tap is pushed to without being renewed.</summary>
     public TimeSpan TapLease { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Taps of one stream at most; another is <c>RATE_LIMITED</c>.</summary>
+    public int Taps { get; init; } = 1000;
+
     /// <summary>Bytes of events in one push at most, unless one event alone is larger.</summary>
     public int PushBytes { get; init; } = 256 << 10;
 }

@@ -3,10 +3,11 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Tests.Cluster;
 
-/// <summary>A log in front of another that answers as its test says: storage that is down for one stream.</summary>
+/// <summary>A log in front of another that answers as its test says: storage that is down or slow for one stream.</summary>
 public class FaultyLog : DispatchProxy
 {
     private readonly HashSet<long> _broken = [];
+    private readonly Dictionary<long, Task> _held = [];
     private IEventLog _log = null!;
 
     public static (IEventLog Log, FaultyLog Faults) Over(IEventLog log)
@@ -27,6 +28,12 @@ public class FaultyLog : DispatchProxy
         }
     }
 
+    /// <summary>Lets appends of a stream be done at once but answered only after something.</summary>
+    public void Hold(long id, Task until)
+    {
+        lock (_broken) _held[id] = until;
+    }
+
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         if (args is [LogHandle handle, ..] && IsBroken(handle.Id))
@@ -35,7 +42,21 @@ public class FaultyLog : DispatchProxy
             if (targetMethod!.Name == nameof(IEventLog.Append)) return Task.FromException(down);
             if (targetMethod.Name == nameof(IEventLog.Reopen)) return Task.FromException<LogHandle>(down);
         }
-        return targetMethod!.Invoke(_log, args);
+        var answer = targetMethod!.Invoke(_log, args);
+        return args is [LogHandle held, ..] && targetMethod.Name == nameof(IEventLog.Append)
+            ? Both((Task)answer!, Held(held.Id))
+            : answer;
+    }
+
+    private static async Task Both(Task first, Task then)
+    {
+        await first;
+        await then;
+    }
+
+    private Task Held(long id)
+    {
+        lock (_broken) return _held.GetValueOrDefault(id, Task.CompletedTask);
     }
 
     private bool IsBroken(long id)

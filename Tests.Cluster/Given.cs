@@ -25,9 +25,11 @@ internal static class Given
     public static async Task<(List<int> Numbers, List<Gap> Gaps)> ReadAll(
         this IStreamGrain stream, ReadFrom from, int page = 1000)
     {
+        using var limit = new CancellationTokenSource(TwoSilos.Limit);
         var (numbers, gaps) = (new List<int>(), new List<Gap>());
         while (true)
         {
+            limit.Token.ThrowIfCancellationRequested();
             var read = (await stream.Read(from, page, 1 << 20)).Ok();
             if (read.Gap is { } gap) gaps.Add(gap);
             using var run = read.Events.Above(0);

@@ -123,6 +123,29 @@ public sealed class StreamGrainTests(TwoSilos cluster)
     }
 
     [Fact]
+    public async Task What_storage_has_is_not_read_before_it_is_visible()
+    {
+        var name = await cluster.StreamOwnedBy(1);
+        var stream = cluster.Through(0).GetGrain<IStreamGrain>(name);
+        (await stream.Configure("""{"durable":true,"buffer":5}"""u8.ToArray())).Ok();
+        for (var i = 1; i <= 20; i++) (await stream.Publish(Given.Event(i))).Ok();
+        var (id, answer) = (await LogIdOf(name), new TaskCompletionSource());
+        cluster.Storage.Hold(id, answer.Task);
+
+        var publishing = stream.Publish(Given.Event(21));
+        await Given.Until(async () =>
+        {
+            using var stored = await cluster.Log.Read(id, 0, 100, 1 << 20);
+            return stored.Count == 21;
+        });
+        Assert.Equal(Enumerable.Range(1, 20), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
+
+        answer.SetResult();
+        (await publishing).Ok();
+        Assert.Equal(Enumerable.Range(1, 21), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
+    }
+
+    [Fact]
     public async Task While_storage_is_down_ordinary_events_go_on_and_durable_ones_come_back_by_themselves()
     {
         var name = await cluster.StreamOwnedBy(0);

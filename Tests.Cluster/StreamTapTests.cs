@@ -1,6 +1,7 @@
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Streams;
 using Xunit;
+using ErrorCode = OrleansEvents.Streams.ErrorCode;
 
 namespace OrleansEvents.Tests.Cluster;
 
@@ -143,9 +144,12 @@ public sealed class StreamTapTests(TwoSilos cluster)
         (await stream.Publish(Given.Event(0))).Ok();
         var deaf = new DeafTap();
         var reference = cluster.Through(0).CreateObjectReference<IStreamTap>(deaf);
-        var lease = (await stream.Watch(reference)).Ok();
-        Assert.Equal((await stream.Describe()).Ok().Head, lease.Head);
-        Assert.Equal(1, (await stream.Describe()).Ok().Taps);
+        Assert.Equal((await stream.Describe()).Ok().Head, (await stream.Watch(reference)).Ok().Head);
+        await Given.Until(async () =>
+        {
+            (await stream.Watch(reference)).Ok();
+            return (await stream.Describe()).Ok().Taps == 1;
+        });
 
         await Given.Until(async () => (await stream.Describe()).Ok().Taps == 0);
         GC.KeepAlive(deaf);
@@ -159,6 +163,24 @@ public sealed class StreamTapTests(TwoSilos cluster)
         var seen = new Collected();
         await using (cluster.Tap(0, stream.GetPrimaryKeyString(), ReadFrom.Buffer, seen)) await seen.Has(0);
         Assert.Equal(0, (await stream.Describe()).Ok().Taps);
+    }
+
+    [Fact]
+    public async Task A_stream_has_so_many_taps_and_no_more()
+    {
+        var stream = cluster.Through(0).GetGrain<IStreamGrain>(await cluster.StreamOwnedBy(0));
+        var taps = Enumerable.Range(0, 4).Select(_ => new DeafTap()).ToList();
+        var references = taps.ConvertAll(tap => cluster.Through(1).CreateObjectReference<IStreamTap>(tap));
+        // Again if the machine stood still for as long as a lease.
+        await Given.Until(async () =>
+        {
+            await stream.Unwatch(references[3]);
+            foreach (var reference in references[..3]) (await stream.Watch(reference)).Ok();
+            return (await stream.Watch(references[3])).Refusal is { Code: ErrorCode.RateLimited };
+        });
+        await stream.Unwatch(references[0]);
+        (await stream.Watch(references[3])).Ok();
+        GC.KeepAlive(taps);
     }
 
     private sealed class DeafTap : IStreamTap

@@ -52,7 +52,12 @@ public sealed class TwoSilos : IAsyncLifetime
                     membership.NumMissedProbesLimit = 2;
                     membership.NumVotesForDeathDeclaration = 1;
                 });
-            silo.Services.AddStreamGrains(new StreamGrainOptions { TapLease = TimeSpan.FromSeconds(3) });
+            silo.Services.AddStreamGrains(new StreamGrainOptions
+            {
+                TapLease = TimeSpan.FromSeconds(3),
+                Taps = 3,
+                Limits = new StreamLimits(CommitLimit: Limit),
+            });
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();

@@ -21,11 +21,13 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     /// <summary>When the first lease ends, monotonic; the end of time when there is none.</summary>
     public long NextExpiryMs => _taps.Count == 0 ? long.MaxValue : _taps.Values.Min(tap => tap.LeaseEndsMs);
 
-    /// <summary>Begins a tap at the head, or renews it. One that was deaf is heard of again: it is pushed to.</summary>
-    public void Renew(IStreamTap reference, long nowMs)
+    /// <summary>Begins a tap at the head, or renews it. One that was deaf is heard of again: it is pushed to. False
+    /// when there are too many.</summary>
+    public bool Renew(IStreamTap reference, long nowMs)
     {
         if (!_taps.TryGetValue(reference, out var tap))
         {
+            if (_taps.Count >= options.Taps) return false;
             if (_taps.Count == 0) feed.Watch(this);
             _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head) });
         }
@@ -35,6 +37,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
             tap.IsDeaf = false;
         }
         tap.LeaseEndsMs = nowMs + _leaseMs;
+        return true;
     }
 
     public void Remove(IStreamTap reference)
