@@ -76,7 +76,14 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
     {
         var poll = new PollAnswer(streams, request, reading.Subscriber, limits.PositionBytes, time);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, connections.Draining);
-        await JsonAnswer.Write(http, StatusCodes.Status200OK, await poll.Make(reading.Leases, stopping.Token));
+        try
+        {
+            await JsonAnswer.Write(http, StatusCodes.Status200OK, await poll.Make(reading.Leases, stopping.Token));
+        }
+        catch (OperationCanceledException) when (connections.IsDraining && !http.RequestAborted.IsCancellationRequested)
+        {
+            await Problem.Write(http, new Refusal(ErrorCode.ServerShutdown, "The server is stopping."));
+        }
     }
 
     private static void SetHeaders(HttpContext http, bool asSse)
