@@ -25,6 +25,7 @@ internal enum Signals
 internal sealed partial class SseConnection
 {
     private const int MostNotices = 16;
+    private static readonly byte[] s_keepAlive = ": keep-alive\n\n"u8.ToArray();
     private readonly ConnectionTable _table;
     private readonly ReadRequest _request;
     private readonly HttpContext _http;
@@ -40,6 +41,7 @@ internal sealed partial class SseConnection
     private int _closed;
     private long _nextHeartbeatMs;
     private long _blockedSinceMs;
+    private long _writtenMs;
     private bool _finished;
 
     public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
@@ -50,7 +52,8 @@ internal sealed partial class SseConnection
         _shape = new EventShape(request.Types, request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
         HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
-        _nextHeartbeatMs = table.Now.Ms + (long)HeartbeatEvery.TotalMilliseconds;
+        _writtenMs = table.Now.Ms;
+        _nextHeartbeatMs = _writtenMs + (long)HeartbeatEvery.TotalMilliseconds;
     }
 
     public string Id { get; } = ConnectionTable.NewId();
@@ -60,8 +63,8 @@ internal sealed partial class SseConnection
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     /// <summary>When the clock should look next, monotonic.</summary>
-    public long NextLookMs =>
-        Math.Min(Volatile.Read(ref _nextHeartbeatMs), _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4));
+    public long NextLookMs => Math.Min(Math.Min(Volatile.Read(ref _nextHeartbeatMs), KeepAliveAtMs),
+        _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4));
 
     /// <summary>Serves the connection until it ends.</summary>
     public async Task Run(IEnumerable<StreamLine> lines)
@@ -131,10 +134,17 @@ internal sealed partial class SseConnection
             Abort();
             return;
         }
-        if (nowMs < Volatile.Read(ref _nextHeartbeatMs)) return;
+        if (nowMs < Volatile.Read(ref _nextHeartbeatMs))
+        {
+            if (blockedSince == 0 && nowMs >= KeepAliveAtMs) Tell(s_keepAlive);
+            return;
+        }
         Volatile.Write(ref _nextHeartbeatMs, nowMs + (long)HeartbeatEvery.TotalMilliseconds);
         Signal(Signals.Heartbeat);
     }
+
+    /// <summary>When silence has lasted so long that a proxy may take the connection for dead.</summary>
+    private long KeepAliveAtMs => Volatile.Read(ref _writtenMs) + (long)_table.Options.KeepAlive.TotalMilliseconds;
 
     /// <summary>Cuts the connection.</summary>
     public void Abort() => _http.Abort();
@@ -169,6 +179,7 @@ internal sealed partial class SseConnection
 
     private async ValueTask Flush()
     {
+        Volatile.Write(ref _writtenMs, _table.Now.Ms);
         var flushing = _output.Flush();
         if (flushing.IsCompletedSuccessfully)
         {
