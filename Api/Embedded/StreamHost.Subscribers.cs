@@ -211,7 +211,7 @@ internal sealed partial class StreamHost
                 (seqs, state, handle) = (entry.State.Acknowledging, entry.State.Save(), _stream!.Handle);
             }
             var ok = await Attempt(() => context.Log.SaveSubscriber(handle, entry.State.Name, state));
-            if (ok && context.Logger.IsEnabled(LogLevel.Debug))
+            if (ok && seqs.Count > 0 && context.Logger.IsEnabled(LogLevel.Debug))
                 AcknowledgedSeqs(context.Logger, Name, entry.State.Name, string.Join(',', seqs));
             Turn((_, _) =>
             {
