@@ -1,4 +1,6 @@
 using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Problems;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Http;
 
@@ -16,6 +18,8 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
 
     public Task InvokeAsync(HttpContext context)
     {
+        if (IsForeignWrite(context.Request))
+            return Problem.Write(context, ErrorCode.PermissionDenied, "Pages of that origin may not change anything here.");
         if (_origins.Count == 0)
             return next(context);
         // Set as the headers leave, because handlers set Vary themselves and a fault clears what was set before.
@@ -37,6 +41,15 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
         context.Response.Headers.AccessControlMaxAge = "600";
         return Task.CompletedTask;
     }
+
+    /// <summary>
+    /// A page of another origin can send some writes without asking first. Browsers say where a request comes from
+    /// (Fetch Metadata); other clients do not, and need not.
+    /// </summary>
+    private bool IsForeignWrite(HttpRequest request) =>
+        !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method)
+        && request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site"
+        && !Allows(request.Headers.Origin);
 
     private bool Allows(string? origin) => !string.IsNullOrEmpty(origin) && (_isAny || _origins.Contains(origin));
 

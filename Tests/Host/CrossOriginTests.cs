@@ -33,6 +33,18 @@ public sealed class CrossOriginTests
     }
 
     [Fact]
+    public async Task A_page_of_another_origin_may_not_write_without_asking()
+    {
+        await using var server = await Http.TestServer.Start();
+        (string, string)[] foreign = [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")];
+        await server.Publish("orders", "{\"type\":\"made\",\"data\":1}");
+        (await server.Post("/api/streams/orders/complete", headers: foreign))
+            .MustRefuse(403, "PERMISSION_DENIED");
+        (await server.Post("/api/streams/orders/complete", headers: ("Sec-Fetch-Site", "same-origin")))
+            .Must(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task Any_origin_is_allowed_without_credentials()
     {
         using var answer = await Ask(["--Cors:Origins", "*"], HttpMethod.Get, "https://b.example");
