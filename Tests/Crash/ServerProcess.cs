@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace OrleansEvents.Tests.Crash;
+
+/// <summary>The server as a process of its own, on a free port. Disposing it kills it.</summary>
+internal sealed partial class ServerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _errors = new();
+    private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _output;
+    private readonly Task _error;
+
+    private ServerProcess(Process process)
+    {
+        _process = process;
+        Watchdog.Begin(process.Id);
+        _error = ReadErrors();
+        _output = ReadBanner();
+    }
+
+    public int Id => _process.Id;
+
+    public Uri Address => _address.Task.Result;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>What it said on stderr: its log, or why it did not start.</summary>
+    public IReadOnlyList<string> Errors => [.. _errors];
+
+    /// <summary>Starts it and waits until it listens.</summary>
+    public static async Task<ServerProcess> StartAsync(string data, params string[] options)
+    {
+        var server = Spawn(data, options);
+        try
+        {
+            await server.ListensAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts it and does not wait.</summary>
+    public static ServerProcess Spawn(string data, params string[] options)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        string[] fixedOptions = ["--urls", "http://127.0.0.1:0", "--data", data];
+        foreach (var argument in (string[])[typeof(Api.ApiHost).Assembly.Location, .. fixedOptions, .. options])
+            start.ArgumentList.Add(argument);
+        return new ServerProcess(Process.Start(start)!);
+    }
+
+    public Task ListensAsync() => _address.Task.WaitAsync(s_patience);
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited) _process.Kill();
+        await WaitAsync();
+    }
+
+    /// <summary>SIGTERM; returns the exit code.</summary>
+    public async Task<int> StopAsync()
+    {
+        await SignalAsync("TERM");
+        return await WaitAsync();
+    }
+
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", ["-" + signal, Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+    }
+
+    /// <summary>Waits for its end; returns the exit code.</summary>
+    public async Task<int> WaitAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(s_patience);
+        Watchdog.End(Id);
+        await Task.WhenAll(_output, _error).WaitAsync(s_patience);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Resident memory now.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _process.Dispose();
+    }
+
+    private async Task ReadBanner()
+    {
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+            if (Listens().Match(line) is { Success: true } match) _address.TrySetResult(new Uri(match.Groups[1].Value));
+        await _error;
+        _address.TrySetException(new InvalidOperationException($"The server ended: {string.Join('\n', _errors)}"));
+    }
+
+    private async Task ReadErrors()
+    {
+        while (await _process.StandardError.ReadLineAsync() is { } line) _errors.Enqueue(line);
+    }
+
+    [GeneratedRegex(@"listens on (http://[0-9.:]+)")]
+    private static partial Regex Listens();
+}
