@@ -22,6 +22,7 @@ internal static class ApiHost
                 return 0;
             }
 
+            using var survived = FileSizeLimit.Survive();
             await using var running = await StartAsync(args);
             await Console.Out.WriteLineAsync(Banner.Text(running.Addresses, running.Options));
             await running.App.WaitForShutdownAsync();
