@@ -29,8 +29,9 @@ internal sealed class Deployment(params string[] options) : IAsyncDisposable
     public async Task KillAsync()
     {
         _address = null;
-        await _server!.DisposeAsync();
+        if (_server is not { } server) return;
         _server = null;
+        await server.DisposeAsync();
     }
 
     /// <summary>Stops it gracefully; returns the exit code.</summary>
@@ -60,7 +61,7 @@ internal sealed class Deployment(params string[] options) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync();
+        await KillAsync();
         _folder.Dispose();
     }
 }
