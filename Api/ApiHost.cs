@@ -50,8 +50,12 @@ internal static class ApiHost
         var gate = new StartGate();
         var app = ApiBuilder.Build(settings, gate, configure);
         map?.Invoke(app);
+        var isMade = false;
         try
         {
+            // Beforehand, because a host that could not make its services, the store perhaps, cannot stop either.
+            _ = app.Services.GetServices<IHostedService>().ToArray();
+            isMade = true;
             await app.StartAsync(cancel);
             gate.Open();
             Lifecycle.Follow(app, settings.Options);
@@ -59,7 +63,7 @@ internal static class ApiHost
         }
         catch (Exception failure)
         {
-            await Abandon(app);
+            await Abandon(app, isMade);
             if (Refusals.Of(failure, settings.Options) is { } refused)
                 throw refused;
             throw;
@@ -67,11 +71,11 @@ internal static class ApiHost
     }
 
     // What had started before the failure (the store, say) is stopped in order, so that nothing stays locked.
-    private static async Task Abandon(WebApplication app)
+    private static async Task Abandon(WebApplication app, bool isMade)
     {
         try
         {
-            await app.StopAsync();
+            if (isMade) await app.StopAsync();
         }
         catch (ArgumentNullException)
         {
