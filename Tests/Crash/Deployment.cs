@@ -6,6 +6,7 @@ namespace OrleansEvents.Tests.Crash;
 internal sealed class Deployment(params string[] options) : IAsyncDisposable
 {
     private readonly DataFolder _folder = new();
+    private readonly List<TimeSpan> _starts = [];
     private volatile Uri? _address;
     private ServerProcess? _server;
 
@@ -13,8 +14,16 @@ internal sealed class Deployment(params string[] options) : IAsyncDisposable
 
     public ServerProcess Server => _server!;
 
-    /// <summary>How often it was started, and how long it took from the spawn to the first answer.</summary>
-    public List<TimeSpan> Starts { get; } = [];
+    /// <summary>How long the starts took, from the spawn to the first answer.</summary>
+    public string StartSummary
+    {
+        get
+        {
+            var starts = _starts.Order().ToArray();
+            return $"Start to first answer: median {starts[starts.Length / 2].TotalMilliseconds:F0} ms, "
+                + $"slowest {starts[^1].TotalMilliseconds:F0} ms of {starts.Length}";
+        }
+    }
 
     public async Task StartAsync()
     {
@@ -22,7 +31,7 @@ internal sealed class Deployment(params string[] options) : IAsyncDisposable
         _server = await ServerProcess.StartAsync(_folder.Path, options);
         using var http = EventsHttp.NewClient();
         await http.GetAsync(_server.Address, "/readyz");
-        Starts.Add(TimeProvider.System.GetElapsedTime(began));
+        _starts.Add(TimeProvider.System.GetElapsedTime(began));
         _address = _server.Address;
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace OrleansEvents.Tests.Crash;
 
 /// <summary>What one reader got over all its connections, in order: events, and gaps between them.</summary>
@@ -8,9 +10,8 @@ internal sealed class Line(string reader, StreamFacts facts)
 
     private readonly record struct Entry(Sighting? Event, long CoveredThrough, string Told);
 
-    public IEnumerable<Sighting> Events => _entries.Where(each => each.Event is not null).Select(each => each.Event!);
-
-    public int Gaps => _entries.Count(each => each.Event is null);
+    /// <summary>The gaps as they were told.</summary>
+    public IEnumerable<string> Gaps => _entries.Where(each => each.Event is null).Select(each => each.Told);
 
     /// <summary>Where the first connection began.</summary>
     public void StartAt(string cursor) => _start ??= Sighting.CursorOf(cursor).Seq;
@@ -21,7 +22,7 @@ internal sealed class Line(string reader, StreamFacts facts)
         _entries.Add(new(@event, 0, ""));
     }
 
-    public void AddGap(System.Text.Json.JsonElement gap)
+    public void AddGap(JsonElement gap)
     {
         if (facts.IsDurable) facts.Break($"{reader}: a durable stream has no gaps, but here is {gap}");
         _entries.Add(new(null, Sighting.CursorOf(gap.GetProperty("resumedAt").GetString()!).Seq, gap.ToString()));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Xunit;
 
 namespace OrleansEvents.Tests.Crash;
 
@@ -20,11 +21,12 @@ internal sealed class Load : IDisposable
     private readonly CancellationTokenSource _limit;
     private readonly List<Task> _publishing = [];
     private readonly List<Task> _reading = [];
+    private readonly int _buffer;
     private volatile bool _isOver;
 
-    public Load(Deployment deployment, Random random, TimeSpan limit)
+    public Load(Deployment deployment, Random random, TimeSpan limit, int buffer = 300)
     {
-        _deployment = deployment;
+        (_deployment, _buffer) = (deployment, buffer);
         _limit = new CancellationTokenSource(limit);
         _mixed = new StreamFacts("mixed", isDurable: false, _broken);
         _whole = new StreamFacts("whole", isDurable: true, _broken);
@@ -39,9 +41,13 @@ internal sealed class Load : IDisposable
     /// <summary>Batches that were answered so far.</summary>
     public int Answers => _publishers.Sum(each => each.Answers);
 
+    /// <summary>Gaps that readers were told of.</summary>
+    public IEnumerable<string> Gaps =>
+        _readers.Select(each => each.Line).Append(_subscriber.Line).SelectMany(line => line.Gaps);
+
     public string Summary =>
         $"{_mixed.Count} and {_whole.Count} events, {_mixed.Acknowledged.Count} and {_whole.Acknowledged.Count} durable "
-        + $"ones acknowledged, {_readers.Sum(each => each.Line.Gaps)} gaps, {_subscriber.Acknowledged} acks";
+        + $"ones acknowledged, {Gaps.Count()} gaps, {_subscriber.Acknowledged} acks";
 
     public void Dispose()
     {
@@ -55,7 +61,7 @@ internal sealed class Load : IDisposable
         using var http = EventsHttp.NewClient();
         var address = await _deployment.AddressAsync(_limit.Token);
         const string Kept = "\"backlog\":1000000,\"retention\":{\"count\":10000000,\"age\":604800}";
-        await Put("mixed", $$"""{"buffer":300,{{Kept}}}""");
+        await Put("mixed", $$"""{"buffer":{{_buffer}},{{Kept}}}""");
         await Put("whole", $$"""{"buffer":30,"durable":true,{{Kept}}}""");
         await foreach (var _ in Frames.ReadAsync(
             http, address, $"/api/streams/mixed/events?subscriber={Keeper}", null, _limit.Token)) break;
@@ -87,8 +93,14 @@ internal sealed class Load : IDisposable
         await Task.WhenAll(_reading);
     }
 
-    /// <summary>Everything that is wrong; call it after the end, as often as the server was started since.</summary>
-    public async Task<IReadOnlyList<string>> CheckAsync()
+    /// <summary>Fails with what is wrong; call it after the end, as often as the server was started since.</summary>
+    public async Task CheckAsync()
+    {
+        await FindBrokenAsync();
+        Assert.True(_broken.IsEmpty, $"{_broken.Count} promises broken:\n{string.Join('\n', _broken.Take(20))}");
+    }
+
+    private async Task FindBrokenAsync()
     {
         using var http = EventsHttp.NewClient();
         var address = await _deployment.AddressAsync(_limit.Token);
@@ -101,7 +113,6 @@ internal sealed class Load : IDisposable
             _mixed.Break($"the subscriber never got {missing}");
         foreach (var again in await http.PendingAsync(address, "mixed", "worker"))
             _mixed.Break($"owed again after it was acknowledged: {again}");
-        return [.. _broken];
     }
 
     private static void CheckStored(StreamFacts facts, List<Sighting> stored, Func<Sighting, bool> isDurable)
