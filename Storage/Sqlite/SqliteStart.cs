@@ -42,9 +42,10 @@ internal static class SqliteStart
         if (new FileInfo(path).Length == 0) throw Damaged(path, "it is empty");
         using var database = SqliteDatabase.OpenReadWrite(path);
         RefuseOthers(path, database);
-        Write(database);
+        // Before anything is written: a damaged file is left as it was found.
         var found = QuickCheck(database, options.CheckLimit, time);
         if (found.Damage is { } damage) throw Damaged(path, damage);
+        Write(database);
         SqliteSchema.Migrate(database);
         var streams = database.Number("SELECT count(*) FROM streams WHERE deleted IS NULL");
         var kilobytes = new FileInfo(path).Length / 1024;
