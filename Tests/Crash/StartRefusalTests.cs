@@ -105,7 +105,8 @@ public sealed class StartRefusalTests : IDisposable
     private async Task Fill()
     {
         await using var server = await ServerProcess.StartAsync(_folder.Path);
-        for (var n = 1; n <= Count; n++) Assert.True((await Publish(server, n)).IsSuccess);
+        foreach (var batch in Enumerable.Range(1, Count).Chunk(10))
+            Assert.True((await Publish(server, batch)).IsSuccess);
         Assert.Equal(0, await server.StopAsync());
         Assert.False(File.Exists(_folder.File + "-wal"));
     }
@@ -117,8 +118,9 @@ public sealed class StartRefusalTests : IDisposable
         await File.WriteAllBytesAsync(_folder.File, bytes);
     }
 
-    private Task<Answer> Publish(ServerProcess server, int n) => _http.PublishAsync(server.Address, "orders",
-        $$$"""{"type":"order","critical":true,"data":{"n":{{{n}}},"padding":"{{{new string('x', 2_000)}}}"}}""");
+    private Task<Answer> Publish(ServerProcess server, params int[] numbers) => _http.PublishAsync(
+        server.Address, "orders", $"[{string.Join(',', numbers.Select(n =>
+            $$$"""{"type":"order","critical":true,"data":{"n":{{{n}}},"padding":"{{{new string('x', 2_000)}}}"}}"""))}]");
 
     private async Task<IEnumerable<int>> Numbers(ServerProcess server)
     {
