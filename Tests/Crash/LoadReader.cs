@@ -21,7 +21,8 @@ internal sealed class LoadReader(Deployment deployment, StreamFacts facts, strin
                 // The first connection says where the line begins.
                 if (_cursor is null || random.Next(3) > 0) await FollowAsync(address, cancel);
                 else await PollAsync(address);
-                if (!_isAtEnd) await Task.Delay(random.Next(1, 20), cancel);
+                // Away for long enough that a crash can take what it has not seen.
+                if (!_isAtEnd) await Task.Delay(random.Next(1, random.Next(3) == 0 ? 400 : 20), cancel);
             }
         }
     }
@@ -29,7 +30,7 @@ internal sealed class LoadReader(Deployment deployment, StreamFacts facts, strin
     private async Task FollowAsync(Uri address, CancellationToken cancel)
     {
         // Some connections are left by the reader itself.
-        var frames = random.Next(2) == 0 ? int.MaxValue : random.Next(1, 400);
+        var frames = random.Next(2) == 0 ? int.MaxValue : random.Next(1, 200);
         await foreach (var frame in Frames.ReadAsync(
             _http, address, $"/api/streams/{facts.Stream}/events?heartbeat=0.2", _cursor, cancel))
         {
