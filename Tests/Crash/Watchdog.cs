@@ -10,6 +10,7 @@ internal static class Watchdog
 {
     private const string Script = """
         trap '' INT TERM HUP
+        exec >/dev/null 2>&1
         left=' '
         while read -r what pid; do
             case $what in
@@ -17,7 +18,7 @@ internal static class Watchdog
                 end) left="${left%% $pid *} ${left#* $pid }" ;;
             esac
         done
-        for pid in $left; do kill -9 "$pid" 2>/dev/null; done
+        for pid in $left; do kill -9 "$pid"; done
         """;
 
     private static readonly Lock s_lock = new();
