@@ -11,11 +11,14 @@ internal static class Watchdog
     private const string Script = """
         trap '' INT TERM HUP
         exec >/dev/null 2>&1
-        left=' '
+        left=''
         while read -r what pid; do
             case $what in
-                begin) left="$left$pid " ;;
-                end) left="${left%% $pid *} ${left#* $pid }" ;;
+                begin) left="$left $pid" ;;
+                end)
+                    others=''
+                    for each in $left; do [ "$each" = "$pid" ] || others="$others $each"; done
+                    left=$others ;;
             esac
         done
         for pid in $left; do kill -9 "$pid"; done
