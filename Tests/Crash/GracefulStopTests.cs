@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using OrleansEvents.Tests.Storage;
 using Xunit;
 
 namespace OrleansEvents.Tests.Crash;
