@@ -14,7 +14,8 @@ public sealed class CrashSeriesTests(ITestOutputHelper output)
     {
         var random = TestRun.NewRandom(output);
         await using var deployment = new Deployment("--Logging:LogLevel:OrleansEvents", "Warning");
-        using var load = new Load(deployment, random, TestRun.IsLong ? TimeSpan.FromMinutes(40) : TimeSpan.FromMinutes(5));
+        var limit = TimeSpan.FromMinutes(TestRun.IsLong ? 40 : 5);
+        using var load = new Load(deployment, random, limit);
 
         await deployment.StartAsync();
         await load.BeginAsync();

@@ -24,7 +24,8 @@ internal static class Frames
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, pathAndQuery));
         request.Headers.Add("Accept", "text/event-stream");
         if (lastEventId is not null) request.Headers.Add("Last-Event-ID", lastEventId);
-        using var answer = await TryAsync(() => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel));
+        using var answer = await TryAsync(() =>
+            http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel));
         if (answer is not { IsSuccessStatusCode: true }) yield break;
         await using var body = await answer.Content.ReadAsStreamAsync(cancel);
         await using var frames = SseParser.Create(body, (_, data) => Encoding.UTF8.GetString(data))

@@ -1,10 +1,11 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Xunit;
 
 namespace OrleansEvents.Tests.Crash;
 
-/// <summary>SIGTERM: everybody is told, nothing is lost, and the next start goes on as if there had been none.</summary>
+/// <summary>SIGTERM: everybody is told, nothing is lost, and the next start goes on from there.</summary>
 [Collection("Processes")]
 public sealed class GracefulStopTests(ITestOutputHelper output) : IDisposable
 {
@@ -49,7 +50,7 @@ public sealed class GracefulStopTests(ITestOutputHelper output) : IDisposable
         var frames = await before;
         Assert.Equal(("problem", "SERVER_SHUTDOWN"), (frames[^1].Name, frames[^1].Text("code")));
         Assert.True(frames[^1].Retry > TimeSpan.Zero, "it is told when to come back");
-        Assert.True((await poll).Status is System.Net.HttpStatusCode.OK or System.Net.HttpStatusCode.ServiceUnavailable);
+        Assert.True((await poll).Status is HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable);
 
         await deployment.StartAsync();
         await PublishAsync(deployment, 3);

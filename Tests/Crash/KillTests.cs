@@ -52,7 +52,7 @@ public sealed class KillTests : IDisposable
         Assert.True(answer.IsSuccess && answer.Json.GetProperty("durable").GetBoolean(), answer.ToString());
     }
 
-    /// <summary>The events that come first, and proof that no further one follows: one published now comes next.</summary>
+    /// <summary>The first events, and proof that no further one follows: one published now comes next.</summary>
     private async Task<List<JsonElement>> ReadOwed(ServerProcess server, int count)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));

@@ -43,7 +43,7 @@ internal sealed class Line(string reader, StreamFacts facts)
             if (@event.Seq <= at) facts.Break($"{reader}: {@event} came behind {at}");
             foreach (var missed in Between(seqs, at, @event.Seq))
                 if (missed > covered && expected(facts[missed]))
-                    facts.Break($"{reader}: {facts[missed]} is missing between {at} and {@event.Seq}, and no gap tells");
+                    facts.Break($"{reader}: {facts[missed]} is missing between {at} and {@event.Seq}, without a gap");
             at = Math.Max(at, @event.Seq);
         }
     }

@@ -46,8 +46,8 @@ internal sealed class Load : IDisposable
         _readers.Select(each => each.Line).Append(_subscriber.Line).SelectMany(line => line.Gaps);
 
     public string Summary =>
-        $"{_mixed.Count} and {_whole.Count} events, {_mixed.Acknowledged.Count} and {_whole.Acknowledged.Count} durable "
-        + $"ones acknowledged, {Gaps.Count()} gaps, {_subscriber.Acknowledged} acks";
+        $"{_mixed.Count} and {_whole.Count} events, "
+        + $"{_mixed.Acknowledged.Count} and {_whole.Acknowledged.Count} durable ones acknowledged, {Gaps.Count()} gaps, {_subscriber.Acknowledged} acks";
 
     public void Dispose()
     {

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace OrleansEvents.Tests.Crash;
 
-/// <summary>An anonymous reader that goes on from its cursor, by SSE or by polling as it happens, until the end.</summary>
+/// <summary>An anonymous reader that goes on from its cursor, by SSE or a poll by chance, until the end.</summary>
 internal sealed class LoadReader(Deployment deployment, StreamFacts facts, string name, Random random)
 {
     private readonly HttpClient _http = EventsHttp.NewClient();

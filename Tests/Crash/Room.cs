@@ -51,8 +51,11 @@ internal sealed class FileSizeRoom : Room
 
     public override Task<string?> PrepareAsync(string folder) => RunAsync("prlimit", "--version");
 
-    public override Task TakeAsync(ServerProcess server, string folder) => LimitAsync(server,
-        (Directory.GetFiles(folder).Max(file => new FileInfo(file).Length) + Left).ToString(CultureInfo.InvariantCulture));
+    public override Task TakeAsync(ServerProcess server, string folder)
+    {
+        var largest = Directory.GetFiles(folder).Max(file => new FileInfo(file).Length);
+        return LimitAsync(server, (largest + Left).ToString(CultureInfo.InvariantCulture));
+    }
 
     public override Task GiveAsync(ServerProcess server, string folder) => LimitAsync(server, "unlimited");
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace OrleansEvents.Tests.Crash;
 
-/// <summary>Ten minutes of load, with stops and kills between: memory must not grow with time or with restarts.</summary>
+/// <summary>Ten minutes of load, with stops and kills between: memory must not grow with time or restarts.</summary>
 [Collection("Processes")]
 public sealed class SoakTests(ITestOutputHelper output)
 {

@@ -10,6 +10,7 @@ namespace OrleansEvents.Tests.Crash;
 public sealed class StartRefusalTests : IDisposable
 {
     private const int Count = 300;
+    private static readonly string s_padding = new('x', 2_000);
     private readonly DataFolder _folder = new();
     private readonly HttpClient _http = EventsHttp.NewClient();
 
@@ -68,8 +69,10 @@ public sealed class StartRefusalTests : IDisposable
         await AssertRefused(_folder.Path, "Start with --repair to keep what is readable");
         Assert.Equal(before, await File.ReadAllBytesAsync(_folder.File));
 
-        await using (var repaired = await ServerProcess.StartAsync(_folder.Path, "--repair")) await AssertWorks(repaired);
-        Assert.Contains(Directory.GetFiles(_folder.Path), file => File.ReadAllBytes(file).AsSpan().SequenceEqual(before));
+        await using (var repaired = await ServerProcess.StartAsync(_folder.Path, "--repair"))
+            await AssertWorks(repaired);
+        Assert.Contains(Directory.GetFiles(_folder.Path),
+            file => File.ReadAllBytes(file).AsSpan().SequenceEqual(before));
         await using var again = await ServerProcess.StartAsync(_folder.Path);
         await AssertWorks(again);
 
@@ -120,7 +123,7 @@ public sealed class StartRefusalTests : IDisposable
 
     private Task<Answer> Publish(ServerProcess server, params int[] numbers) => _http.PublishAsync(
         server.Address, "orders", $"[{string.Join(',', numbers.Select(n =>
-            $$$"""{"type":"order","critical":true,"data":{"n":{{{n}}},"padding":"{{{new string('x', 2_000)}}}"}}"""))}]");
+            $$$"""{"type":"order","critical":true,"data":{"n":{{{n}}},"padding":"{{{s_padding}}}"}}"""))}]");
 
     private async Task<IEnumerable<int>> Numbers(ServerProcess server)
     {

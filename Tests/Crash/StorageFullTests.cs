@@ -115,8 +115,9 @@ public sealed class StorageFullTests : IDisposable
     private async Task<Answer> Publish(ServerProcess server, bool critical, List<int> acknowledged)
     {
         var n = ++_n;
+        var flag = critical ? "true" : "false";
         var answer = await _http.PublishAsync(server.Address, Stream, string.Create(CultureInfo.InvariantCulture,
-            $$$"""{"type":"order","critical":{{{(critical ? "true" : "false")}}},"data":{"n":{{{n}}},"padding":"{{{s_padding}}}"}}"""));
+            $$$"""{"type":"order","critical":{{{flag}}},"data":{"n":{{{n}}},"padding":"{{{s_padding}}}"}}"""));
         if (answer.IsSuccess) acknowledged.Add(n);
         return answer;
     }
