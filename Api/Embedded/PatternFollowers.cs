@@ -30,7 +30,8 @@ internal sealed class PatternFollowers(int most)
         : IPatternLease
     {
         private readonly Lock _lock = new();
-        private readonly HashSet<string> _held = new(StringComparer.Ordinal);
+        // Hosts, not names: a stream that is made again has another.
+        private readonly HashSet<StreamHost> _held = [];
         private bool _told;
 
         public IReadOnlyList<FeedLease> Matched { get; set; } = [];
@@ -44,11 +45,11 @@ internal sealed class PatternFollowers(int most)
             if (!pattern.Matches(host.Name)) return null;
             lock (_lock)
             {
-                if (_held.Contains(host.Name)) return null;
+                if (_held.Contains(host)) return null;
                 full = _held.Count >= most;
                 if (full || host.Lease() is not { } lease) return null;
-                _held.Add(host.Name);
-                return new FeedLease(lease.Feed, () => LetGo(lease));
+                _held.Add(host);
+                return new FeedLease(lease.Feed, () => LetGo(host, lease));
             }
         }
 
@@ -58,9 +59,9 @@ internal sealed class PatternFollowers(int most)
             else if (full && !Interlocked.Exchange(ref _told, true)) appeared(null);
         }
 
-        private void LetGo(FeedLease lease)
+        private void LetGo(StreamHost host, FeedLease lease)
         {
-            lock (_lock) _held.Remove(lease.Feed.Stream);
+            lock (_lock) _held.Remove(host);
             lease.Dispose();
         }
     }
