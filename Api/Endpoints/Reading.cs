@@ -63,7 +63,8 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
             if (lent.Refusal is { } refusal) return refusal;
             Add(lent.Value!);
         }
-        if (request.Subscriber is null) return null;
+        // A subscriber that comes back to a deleted stream must not make it again.
+        if (request.Subscriber is null || IsGone) return null;
         var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber));
         Subscriber = session.Value;
         _isRemoved = session is { Refusal: null, Value: null };
