@@ -52,7 +52,8 @@ internal sealed class Sweeper : IThreadPoolWorkItem
         for (var left = _moved.Count; left > 0 && _moved.TryDequeue(out var readers); left--) readers.Sweep();
         for (var left = _unfinished.Count; left > 0 && _unfinished.TryDequeue(out var connection); left--)
             connection.Signal(Signals.Continue);
-        Volatile.Write(ref _scheduled, 0);
+        // A fence, so that what was queued before the write is seen behind it.
+        Interlocked.Exchange(ref _scheduled, 0);
         if (!_moved.IsEmpty || !_unfinished.IsEmpty) Schedule();
     }
 
