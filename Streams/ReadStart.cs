@@ -33,7 +33,10 @@ public readonly record struct ReadStart(long Seq, Gap? Gap);
 /// <param name="Kind">Which of the forms.</param>
 /// <param name="Cursor">The cursor, for <see cref="ReadFromKind.Cursor"/>.</param>
 /// <param name="Text">The reader's own text, to be repeated in a gap.</param>
-public readonly record struct ReadFrom(ReadFromKind Kind, Cursor Cursor = default, string? Text = null)
+/// <param name="SinceMs">Only what was appended at that time or later, Unix milliseconds.</param>
+/// <param name="BegunMs">When the server began, Unix milliseconds: what is older may have died with another.</param>
+public readonly record struct ReadFrom(ReadFromKind Kind, Cursor Cursor = default, string? Text = null,
+    long SinceMs = 0, long BegunMs = 0)
 {
     /// <summary>The whole buffer, without a gap.</summary>
     public static ReadFrom Buffer => new(ReadFromKind.Buffer);
@@ -43,6 +46,10 @@ public readonly record struct ReadFrom(ReadFromKind Kind, Cursor Cursor = defaul
 
     /// <summary>The head at this moment.</summary>
     public static ReadFrom Head => new(ReadFromKind.Head, Text: "$");
+
+    /// <summary>What was appended since a time.</summary>
+    public static ReadFrom Since(long unixMs, long begunMs, string? text) =>
+        new(ReadFromKind.Since, Text: text, SinceMs: unixMs, BegunMs: begunMs);
 
     /// <summary>A position that nobody knows: a reset.</summary>
     public static ReadFrom Unknown(string? text) => new(ReadFromKind.Unknown, Text: text);
@@ -65,6 +72,9 @@ public enum ReadFromKind
 
     /// <summary>A cursor.</summary>
     Cursor,
+
+    /// <summary>A time: events may repeat.</summary>
+    Since,
 
     /// <summary>A text that is no cursor of ours: a reset.</summary>
     Unknown,

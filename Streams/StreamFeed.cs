@@ -53,7 +53,10 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     }
 
     /// <summary>Whether anybody watches.</summary>
-    public bool IsWatched => Volatile.Read(ref _watchers).Length > 0;
+    public bool IsWatched => Watchers > 0;
+
+    /// <summary>How many watch.</summary>
+    internal int Watchers => Volatile.Read(ref _watchers).Length;
 
     /// <summary>Says that there is no such stream, or no longer.</summary>
     public void MarkMissing(bool deleted) =>
@@ -93,6 +96,7 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
             case ReadFromKind.Beginning when history.WholeSince is > 0 and var whole:
                 return new(readable, new Gap(from.Text, history.At(Math.Max(whole, readable)), null, GapReason.Restart));
             case ReadFromKind.Beginning: return Jump(history, 0, readable, from.Text, GapReason.Evicted);
+            case ReadFromKind.Since: return Since(from, history, floor, readable);
             case ReadFromKind.Unknown: return Reset(from, history, floor);
         }
         return history.StandingOf(from.Cursor, head) switch
@@ -231,6 +235,32 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         if (to <= seq) return new(seq, null);
         var missed = history.CountBetween(seq, to);
         return new(to, missed == 0 ? null : new Gap(after, history.At(to), missed, reason));
+    }
+
+    /// <summary>Behind what was appended before a time, as far as the ring tells; a gap where it does not.</summary>
+    private ReadStart Since(ReadFrom from, StreamHistory history, long floor, long readable)
+    {
+        var (passed, isFirst, reachesBack) = (floor, true, floor == 0);
+        for (var reader = new FeedReader(floor); Read(ref reader, int.MaxValue, out var block) == FeedRead.Block;)
+        {
+            using (block)
+            {
+                if (isFirst) reachesBack |= block[0].AppendedMs < from.SinceMs;
+                isFirst = false;
+                if (block[block.Count - 1].AppendedMs >= from.SinceMs) break;
+                reader.Pass(block, block.Count);
+                passed = reader.Seq;
+            }
+        }
+        if (history.WholeSince > 0 && from.SinceMs < from.BegunMs)
+        {
+            var whole = history.At(Math.Max(history.WholeSince, readable));
+            return new(readable, new Gap(from.Text, whole, null, GapReason.Restart));
+        }
+        if (reachesBack) return new(passed, null);
+        return new(readable, history.CountBetween(0, readable) == 0 || readable == history.DurableSince
+            ? null
+            : new Gap(from.Text, history.At(readable), null, GapReason.Evicted));
     }
 
     private static ReadStart Reset(ReadFrom from, StreamHistory history, long floor) =>
