@@ -13,8 +13,6 @@ namespace OrleansEvents.Api.Endpoints;
 internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connections, SseOptions sse, LimitsOptions limits,
     Operations operations, TimeProvider time)
 {
-    private const long ResumeEarlyMs = 5000;
-
     public Task One(HttpContext http, string stream, bool raw) =>
         StreamPattern.TryParse(stream, out var pattern, out var refusal)
             ? Read(http, [pattern], isMany: false, raw)
@@ -33,7 +31,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
                 "Accept: text/event-stream or application/json."), StatusCodes.Status406NotAcceptable);
             return;
         }
-        var request = ReadRequest.Parse(http, patterns, isMany, raw, sse, out var refusal);
+        var request = ReadRequest.Parse(http, patterns, isMany, raw, sse, connections.BegunMs, out var refusal);
         if (request is null)
         {
             await Problem.Write(http, refusal);
@@ -62,11 +60,11 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
     {
         // A reader that is slow is our matter, not the server's.
         if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        var output = (sse.DirectSend ? SocketOutput.TryTake(http) : null) ?? (SseOutput)new PipeOutput(http.Response.BodyWriter);
+        var output = (sse.DirectSend ? SocketOutput.TryTake(http) : null)
+            ?? (SseOutput)new PipeOutput(http.Response.BodyWriter);
         var connection = new SseConnection(connections, request, http, output, reading.TakeSubscriber());
-        var skipBefore = request.Position?.TimeMs is { } timeMs ? timeMs - ResumeEarlyMs : 0;
         var lines = reading.TakeLeases()
-            .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream), skipBefore)).ToList();
+            .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream))).ToList();
         var ended = connection.Run(lines);
         reading.Appeared = connection.Appeared;
         await ended;
@@ -76,14 +74,17 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
     {
         var poll = new PollAnswer(streams, request, reading.Subscriber, limits.PositionBytes, time);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, connections.Draining);
+        ReadOnlyMemory<byte> page;
         try
         {
-            await JsonAnswer.Write(http, StatusCodes.Status200OK, await poll.Make(reading.Leases, stopping.Token));
+            page = await poll.Make(reading.Leases, stopping.Token);
         }
-        catch (OperationCanceledException) when (connections.IsDraining && !http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {
-            await Problem.Write(http, new Refusal(ErrorCode.ServerShutdown, "The server is stopping."));
+            await Problem.Write(http, ErrorCode.ServerShutdown, "The server is stopping; come back.");
+            return;
         }
+        await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
     }
 
     private static void SetHeaders(HttpContext http, bool asSse)

@@ -20,6 +20,7 @@ internal sealed class ConnectionTable : IDisposable
     {
         (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);
         PositionBytes = limits.PositionBytes;
+        BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
     }
 
@@ -37,6 +38,9 @@ internal sealed class ConnectionTable : IDisposable
     public int Count => Volatile.Read(ref _count);
 
     public Instant Now => Instant.Of(Time);
+
+    /// <summary>When the server began, Unix milliseconds.</summary>
+    public long BegunMs { get; }
 
     /// <summary>The longest position over many streams.</summary>
     public int PositionBytes { get; }

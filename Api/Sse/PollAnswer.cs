@@ -24,6 +24,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     private int _count;
     private int _scanned;
     private bool _more;
+    private long _beganMs;
 
     public void Advanced(StreamFeed feed) => Volatile.Read(ref _moved).TrySetResult();
 
@@ -31,7 +32,13 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     public async Task<ReadOnlyMemory<byte>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
     {
         foreach (var lease in leases) _lines.Add(new PollLine(lease.Feed, request.FromOf(lease.Feed.Stream)));
-        foreach (var line in _lines) line.Feed.Watch(this);
+        foreach (var line in _lines)
+        {
+            line.Feed.Watch(this);
+            // The head of what is not there yet is before everything.
+            if (line.Feed.History.State == StreamState.Absent && line.From.Kind == ReadFromKind.Head)
+                line.From = ReadFrom.Beginning;
+        }
         try
         {
             await ReadOwed();
@@ -39,6 +46,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             while (true)
             {
                 Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                _beganMs = time.GetUtcNow().ToUnixTimeMilliseconds();
                 foreach (var line in _lines) await Read(line);
                 if (_count > 0 || _gaps.Count > 0 || _more || IsOver || patience.IsCancellationRequested) break;
                 await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
@@ -113,7 +121,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         using (block)
         {
             var taken = 0;
-            while (taken < block.Count && !IsFull) Offer(block.Frame(block[taken]), block[taken++]);
+            while (taken < block.Count && !IsFull) Offer(line, block.Frame(block[taken]), block[taken++]);
             line.Reader.Pass(block, taken);
         }
     }
@@ -121,7 +129,9 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     /// <summary>Reads on behind the ring; false when storage does not answer.</summary>
     private async ValueTask<bool> ReadStored(PollLine line)
     {
-        if (line.Feed.History.StoredSince is not { } since || line.Reader.Seq < since)
+        // Before reading: all up to it is in storage, so that what is not found there is not.
+        var floor = line.Feed.Floor;
+        if (!IsStored(line))
         {
             var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Evicted);
             line.Reader.MoveTo(start.Seq);
@@ -129,25 +139,29 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             return true;
         }
         var read = await streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes);
-        if (read.Refusal is not null) return false;
+        line.IsStuck = read.Refusal is not null;
+        if (line.IsStuck) return false;
         using var run = read.Value!;
-        // Trimmed meanwhile: what was read may begin behind a loss, which is told when it is looked at again.
-        if (line.Reader.Seq < (line.Feed.History.StoredSince ?? long.MaxValue)) return true;
-        var last = run.Count > 0 ? line.Reader.Seq : Math.Max(line.Feed.Floor, line.Reader.Seq);
+        // Trimmed meanwhile: the next turn tells of it.
+        if (!IsStored(line)) return true;
+        var last = run.Count > 0 ? line.Reader.Seq : Math.Max(floor, line.Reader.Seq);
         foreach (ref readonly var slot in run.Slots)
         {
             if (IsFull) break;
-            Offer(run.FrameOf(slot), slot);
+            Offer(line, run.FrameOf(slot), slot);
             last = slot.Seq;
         }
         line.Reader.MoveTo(last);
         return true;
     }
 
-    private void Offer(ReadOnlySpan<byte> frame, in EventSlot slot)
+    private static bool IsStored(PollLine line) =>
+        line.Feed.History.StoredSince is { } since && line.Reader.Seq >= since;
+
+    private void Offer(PollLine line, ReadOnlySpan<byte> frame, in EventSlot slot)
     {
         _scanned++;
-        if (!_shape.Wants(frame, slot)) return;
+        if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot)) return;
         if (subscriber is not null && slot.Critical)
         {
             var state = subscriber.StateOf(slot.Seq);
@@ -219,8 +233,10 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         : line.From.Kind == ReadFromKind.Cursor ? line.From.Text! : "0";
 
     private string ManyPosition() => ManyCursor.Format(
-        _lines.Where(line => line.Started).Select(line => KeyValuePair.Create(line.Feed.Stream, line.Feed.History.At(line.Reader.Seq))),
-        time.GetUtcNow().ToUnixTimeMilliseconds(), positionBytes);
+        _lines.Where(line => line.Known is not null)
+            .Select(line => KeyValuePair.Create(line.Feed.Stream, line.Known!.Value)),
+        // A time is one at which all had been passed: not while something is left.
+        _more || _lines.Exists(line => line.IsStuck) ? request.Position?.TimeMs ?? 0 : _beganMs, positionBytes);
 
     private sealed class PollLine(StreamFeed feed, ReadFrom from)
     {
@@ -228,7 +244,13 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
 
         public StreamFeed Feed { get; } = feed;
 
-        public ReadFrom From { get; } = from;
+        public ReadFrom From { get; set; } = from;
+
+        public Cursor? Known =>
+            Started ? Feed.History.At(Reader.Seq) : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
+
+        /// <summary>Whether storage did not answer.</summary>
+        public bool IsStuck { get; set; }
 
         public bool Started { get; set; }
     }

@@ -11,6 +11,9 @@ internal sealed record ReadRequest
     private const int MostLimit = 1000;
     private const double MostWait = 30;
 
+    /// <summary>A time is resumed early: events may have become visible a while after they were appended.</summary>
+    private const long ResumeEarlyMs = 5000;
+
     /// <summary>One plain name, or names and patterns of a read over many.</summary>
     public required IReadOnlyList<StreamPattern> Patterns { get; init; }
 
@@ -47,15 +50,18 @@ internal sealed record ReadRequest
     /// <summary>The streams, for a log line.</summary>
     public string Names_ => string.Join(',', Patterns);
 
+    /// <summary>When the server began, Unix milliseconds.</summary>
+    public long BegunMs { get; private init; }
+
     /// <summary>The client's own position, when it must be kept until a gap has been told.</summary>
     public string? IdToRepeat => IsMany && Position is not null ? After : null;
 
     /// <summary>A stream that appears later is read from its beginning.</summary>
-    public ReadFrom FromOfAppeared { get; } = ReadFrom.Buffer;
+    public static ReadFrom FromOfAppeared => ReadFrom.Beginning;
 
     /// <summary>Reads the request; null with a refusal.</summary>
     public static ReadRequest? Parse(HttpContext http, IReadOnlyList<StreamPattern> patterns, bool isMany, bool raw,
-        SseOptions options, out Refusal refusal)
+        SseOptions options, long begunMs, out Refusal refusal)
     {
         var query = new QueryReader(http.Request.Query);
         var lastEventId = http.Request.Headers["Last-Event-ID"].ToString();
@@ -66,6 +72,7 @@ internal sealed record ReadRequest
             Patterns = patterns,
             IsMany = isMany,
             After = after,
+            BegunMs = begunMs,
             IsLastEventId = isLastEventId,
             From = FromText(after, isLastEventId, isMany, query),
             Position = isMany ? PositionOf(after, isLastEventId, query) : null,
@@ -90,6 +97,7 @@ internal sealed record ReadRequest
     /// <summary>Where one stream of a read over many begins.</summary>
     public ReadFrom FromOf(string stream) =>
         Position is null ? From
+        : Position.TimeMs is { } timeMs ? ReadFrom.Since(timeMs - ResumeEarlyMs, BegunMs, After)
         : Position.TryFind(stream, out var cursor) ? ReadFrom.After(cursor)
         : FromOfAppeared;
 

@@ -23,10 +23,13 @@ internal sealed class SocketOutput : SseOutput
     private int _to;
     private long _taken;
     private bool _closed;
+    private bool _blocked;
 
     private SocketOutput(HttpContext http, Socket socket) => (_http, _socket) = (http, socket);
 
     public override long Unflushed => _to - _from;
+
+    public override bool IsBlocked => _blocked;
 
     public override long Taken => _taken;
 
@@ -80,7 +83,9 @@ internal sealed class SocketOutput : SseOutput
     public override ValueTask<bool> Flush()
     {
         SendWaiting();
-        return Unflushed == 0 || _closed ? ValueTask.FromResult(!_closed) : Wait();
+        if (Unflushed > 0 && !_closed) return Wait();
+        _blocked = false;
+        return ValueTask.FromResult(!_closed);
     }
 
     public override void Complete()
@@ -112,6 +117,7 @@ internal sealed class SocketOutput : SseOutput
             _closed = true;
         }
         Release();
+        _blocked = false;
         return !_closed;
     }
 
@@ -129,7 +135,9 @@ internal sealed class SocketOutput : SseOutput
         {
             var sent = _socket.Send(bytes, SocketFlags.None, out var error);
             if (error is not (SocketError.Success or SocketError.WouldBlock)) _closed = true;
-            return error == SocketError.Success ? sent : 0;
+            if (error != SocketError.Success) sent = 0;
+            _blocked |= sent < bytes.Length;
+            return sent;
         }
         catch (ObjectDisposedException)
         {

@@ -12,14 +12,16 @@ internal sealed partial class SseConnection
     private long _backlogAfter;
     private bool _backlogDone;
 
+    private bool IsBacklogLeft => _subscriber is not null && !_backlogDone;
+
     /// <summary>The next page of what the subscriber is owed. True: there is more of it, and the line waits.</summary>
     private async ValueTask<bool> WriteBacklog()
     {
-        if (_subscriber is null || _backlogDone) return false;
+        if (!IsBacklogLeft) return false;
         EventRun page;
         try
         {
-            page = await _subscriber.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage, _table.Options.MaxSendBytes);
+            page = await _subscriber!.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage, _table.Options.MaxSendBytes);
         }
         catch (LogUnavailableException e)
         {
@@ -42,6 +44,14 @@ internal sealed partial class SseConnection
             _backlogDone = page.Count == 0;
         }
         return !_backlogDone;
+    }
+
+    /// <summary>The line has jumped: what is owed between comes beside it after all.</summary>
+    private void OweAgain(long after, long through)
+    {
+        _backlogAfter = Math.Max(after, _backlogThrough);
+        _backlogThrough = Math.Max(through, _backlogThrough);
+        _backlogDone = false;
     }
 
     /// <summary>Whether an event goes out on the line: not what this connection carries beside it, nor what was

@@ -11,15 +11,20 @@ internal sealed partial class SseConnection
     /// <summary>Positions over many streams go out at most this often while events flow.</summary>
     private const long PositionEveryMs = 1000;
 
+    /// <summary>Blocks looked through in one round, beyond one a line, though the reader wants nothing in them.</summary>
+    private const int MostTurns = 16;
+
     private readonly ConcurrentQueue<FeedLease> _appeared = new();
     private readonly List<long> _carried = [];
-    private readonly HashSet<StreamLine> _unfinished = [];
+    private readonly Queue<StreamLine> _waiting = new();
     private long _events;
     private bool _greeted;
-    private bool _firstRound = true;
     private bool _finishing;
     private bool _positionMoved;
     private long _positionToldMs;
+
+    /// <summary>A time at which everything had been passed, Unix milliseconds.</summary>
+    private long _caughtUpMs;
 
     /// <summary>A stream that matches one of the connection's patterns has appeared; null: one too many.</summary>
     public void Appeared(FeedLease? lease)
@@ -30,21 +35,24 @@ internal sealed partial class SseConnection
             return;
         }
         _appeared.Enqueue(lease);
-        Signal(Signals.Advanced);
+        // Not on this thread: it is opening the stream for its first publisher.
+        _sweeper.Post(this);
         if (IsClosed && _appeared.TryDequeue(out var late)) late.Dispose();
     }
 
     /// <summary>One turn: everything that waits, at most so many bytes, then a flush. True: there is more.</summary>
     private async ValueTask<bool> Round(Signals signals)
     {
+        var startedMs = _table.Now.UnixMs;
         if (!_greeted) Greet();
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
-        var owedMore = await WriteBacklog();
-        var more = owedMore || await WriteLines();
-        if (_request.IsMany && _positionMoved && (!more || IsPositionDue)) signals |= Signals.Heartbeat;
+        var more = await WriteBacklog() || await WriteLines();
+        if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
+        if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
+        if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
         _finished |= _finishing;
         if (_carried.Count > 0)
@@ -63,12 +71,19 @@ internal sealed partial class SseConnection
         _greeted = true;
         var gaps = new List<(StreamLine Line, Gap Gap)>();
         foreach (var line in _lines)
+        {
+            // The head of what is not there yet is before everything.
+            if (line.Feed.History.State == StreamState.Absent && line.From.Kind == ReadFromKind.Head)
+                line.From = ReadFrom.Beginning;
             if (IsThere(line) && line.Start() is { } gap) gaps.Add((line, gap));
+        }
         ServerFrame.Write(_output, "connected", this, static (json, self) => self.DescribeTo(json),
             id: _request.IsMany ? _request.IdToRepeat ?? PositionText() : SinglePositionText(gaps.Count > 0),
             retryMs: ConnectionTable.Jittered(_table.Options.Retry));
         foreach (var (line, gap) in gaps) WriteGap(line, gap);
-        _positionMoved = gaps.Count > 0;
+        (_positionMoved, _positionToldMs) = (gaps.Count > 0, _table.Now.Ms);
+        // Not before: what is published until the line begins is carried by one of the two.
+        if (_subscriber is not null) _backlogThrough = _lines[0].Feed.Head;
     }
 
     private void DescribeTo(Utf8JsonWriter json)
@@ -107,36 +122,36 @@ internal sealed partial class SseConnection
 
     private static bool IsThere(StreamLine line) => line.Feed.History.State is StreamState.Open or StreamState.Completed;
 
+    /// <summary>Lines in turn, while there is room in this round. True: some wait for the next.</summary>
     private async ValueTask<bool> WriteLines()
     {
-        var budget = _table.Options.MaxSendBytes;
-        var more = false;
-        var line = Interlocked.Exchange(ref _queued, null);
-        if (_firstRound)
-        {
-            _firstRound = false;
-            foreach (var each in _lines) more |= await WriteLine(each, budget);
-        }
-        while (line is not null)
+        for (var line = Interlocked.Exchange(ref _queued, null); line is not null;)
         {
             // Unqueued first: a move from here on queues it again.
             var next = line.NextQueued;
             line.Unqueue();
-            if (await WriteLine(line, budget)) more = true;
+            Await(line);
             line = next;
         }
-        foreach (var unfinished in _unfinished.ToArray())
-            more |= await WriteLine(unfinished, budget);
-        return more;
+        var until = _output.Taken + _table.Options.MaxSendBytes;
+        for (var turns = _waiting.Count + MostTurns; turns > 0 && _waiting.Count > 0; turns--)
+        {
+            var room = until - _output.Taken;
+            // Where the line has jumped, what is owed comes first.
+            if (room <= 0 || _output.IsBlocked || IsBacklogLeft) break;
+            var line = _waiting.Dequeue();
+            line.IsWaiting = false;
+            if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
+        }
+        return _waiting.Count > 0;
     }
 
-    /// <summary>What is new on one line. True: there is more of it.</summary>
-    private async ValueTask<bool> WriteLine(StreamLine line, int budget)
+    /// <summary>Gives the line a turn, once however often it has moved.</summary>
+    private void Await(StreamLine line)
     {
-        var more = !line.Ended && (line.Started || Begin(line)) && await Advance(line, budget);
-        if (more) _unfinished.Add(line);
-        else _unfinished.Remove(line);
-        return more;
+        if (line.IsWaiting) return;
+        line.IsWaiting = true;
+        _waiting.Enqueue(line);
     }
 
     private bool Begin(StreamLine line)
@@ -144,10 +159,12 @@ internal sealed partial class SseConnection
         var state = line.Feed.History.State;
         if (state == StreamState.Deleted)
         {
-            WriteEnd(line, "deleted");
+            if (!line.Ended) WriteEnd(line, "deleted");
             return false;
         }
         if (!IsThere(line)) return false;
+        // It had been deleted, and is made again.
+        line.Ended = false;
         if (line.Start() is { } gap) WriteGap(line, gap);
         return true;
     }
@@ -178,7 +195,7 @@ internal sealed partial class SseConnection
     {
         using (block)
         {
-            if (_shape.IsPlain && _subscriber is null && line.SkipBeforeMs == 0)
+            if (_shape.IsPlain && _subscriber is null)
             {
                 var taken = _output.Take(block);
                 _events += taken;
@@ -196,7 +213,7 @@ internal sealed partial class SseConnection
     private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot)
     {
         _positionMoved = true;
-        if (slot.AppendedMs < line.SkipBeforeMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
+        if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
         _shape.Write(_output, frame, slot);
         if (_table.Logger.IsEnabled(LogLevel.Debug))
             Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
@@ -207,29 +224,39 @@ internal sealed partial class SseConnection
     /// <summary>Reads on behind the ring: from storage if the stream is durable, else over a gap.</summary>
     private async ValueTask<bool> CatchUp(StreamLine line, int budget)
     {
-        var history = line.Feed.History;
-        if (history.StoredSince is not { } since || line.Reader.Seq < since)
+        // Before reading: all up to it is in storage, so that what is not found there is not.
+        var floor = line.Feed.Floor;
+        if (!IsStored(line))
         {
-            var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Slow);
-            line.MoveTo(start.Seq);
-            if (start.Gap is { } gap) WriteGap(line, gap);
+            Overtake(line);
             return true;
         }
         var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
+        line.IsStuck = read.Refusal is not null && line.Feed.History.State != StreamState.Deleted;
         if (read.Refusal is { } refusal)
         {
             // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
-            line.IsStuck = true;
-            return false;
+            if (line.IsStuck) _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+            return !line.IsStuck;
         }
-        line.IsStuck = false;
         using var run = read.Value!;
-        // Trimmed meanwhile: what was read may begin behind a loss, which is told in the next round.
-        if (line.Reader.Seq < (line.Feed.History.StoredSince ?? long.MaxValue)) return true;
+        // Trimmed meanwhile: the next turn tells of it.
+        if (!IsStored(line)) return true;
         foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
-        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(line.Feed.Floor, line.Reader.Seq));
+        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
         return true;
+    }
+
+    private static bool IsStored(StreamLine line) =>
+        line.Feed.History.StoredSince is { } since && line.Reader.Seq >= since;
+
+    private void Overtake(StreamLine line)
+    {
+        var before = line.Reader.Seq;
+        var start = line.Feed.Overtaken(before, GapReason.Slow);
+        line.MoveTo(start.Seq);
+        if (start.Gap is { } gap) WriteGap(line, gap);
+        if (_subscriber is not null) OweAgain(before, start.Seq);
     }
 
     private void WriteGap(StreamLine line, Gap gap)
@@ -285,20 +312,38 @@ internal sealed partial class SseConnection
 
     private void Take(FeedLease lease)
     {
-        var line = LineOf(lease, _request.FromOfAppeared);
+        var known = _lines.Find(each => each.Feed.Stream == lease.Feed.Stream);
+        if (known?.Feed == lease.Feed)
+        {
+            // Named, or matched by another pattern, too.
+            lease.Dispose();
+            return;
+        }
+        if (known is not null) Leave(known);
+        var line = LineOf(lease, ReadRequest.FromOfAppeared);
         _lines.Add(line);
         _sweeper.Add(line);
-        Queue(line);
+        Await(line);
         _positionMoved = true;
+    }
+
+    /// <summary>Lets a deleted stream go for the one that was made in its place.</summary>
+    private void Leave(StreamLine line)
+    {
+        if (!line.Ended) WriteEnd(line, "deleted");
+        _lines.Remove(line);
+        _sweeper.Remove(line);
+        line.Release();
     }
 
     /// <summary>The position over all streams of this connection.</summary>
     private string PositionText() => ManyCursor.Format(
-        _lines.Where(line => line.Started).Select(line => KeyValuePair.Create(line.Feed.Stream, line.Position)),
-        _table.Now.UnixMs, _table.PositionBytes);
+        _lines.Where(line => line.Known is not null)
+            .Select(line => KeyValuePair.Create(line.Feed.Stream, line.Known!.Value)),
+        _caughtUpMs, _table.PositionBytes);
 
     [LoggerMessage(EventIds.Carried, LogLevel.Debug,
         "Connection {Connection}: stream {Stream}, {Count} events carried, seq {First} to {Last}, id {Id}")]
-    private static partial void Carried(ILogger logger, string connection, string stream, int count, long first, long last,
-        Cursor id);
+    private static partial void Carried(ILogger logger, string connection, string stream, int count, long first,
+        long last, Cursor id);
 }

@@ -15,6 +15,7 @@ internal enum Signals
     Notice = 16,
     Shutdown = 32,
     Closed = 64,
+    Silence = 128,
 }
 
 /// <summary>
@@ -25,7 +26,6 @@ internal enum Signals
 internal sealed partial class SseConnection
 {
     private const int MostNotices = 16;
-    private static readonly byte[] s_keepAlive = ": keep-alive\n\n"u8.ToArray();
     private readonly ConnectionTable _table;
     private readonly ReadRequest _request;
     private readonly HttpContext _http;
@@ -37,11 +37,13 @@ internal sealed partial class SseConnection
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ISubscriberSession? _subscriber;
     private StreamLine? _queued;
-    private int _signals;
+    // Until it runs nobody pumps: a stream may appear before the lines are there.
+    private int _signals = (int)Signals.Scheduled;
     private int _closed;
     private long _nextHeartbeatMs;
     private long _blockedSinceMs;
-    private long _writtenMs;
+    private long _sentMs;
+    private bool _isDropped;
     private bool _finished;
 
     public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
@@ -52,8 +54,9 @@ internal sealed partial class SseConnection
         _shape = new EventShape(request.Types, request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
         HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
-        _writtenMs = table.Now.Ms;
-        _nextHeartbeatMs = _writtenMs + (long)HeartbeatEvery.TotalMilliseconds;
+        _sentMs = table.Now.Ms;
+        _nextHeartbeatMs = _sentMs + (long)HeartbeatEvery.TotalMilliseconds;
+        _caughtUpMs = request.Position?.TimeMs ?? (request.From.Kind == ReadFromKind.Head ? table.Now.UnixMs : 0);
     }
 
     public string Id { get; } = ConnectionTable.NewId();
@@ -63,19 +66,30 @@ internal sealed partial class SseConnection
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     /// <summary>When the clock should look next, monotonic.</summary>
-    public long NextLookMs => Math.Min(Math.Min(Volatile.Read(ref _nextHeartbeatMs), KeepAliveAtMs),
-        _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4));
+    public long NextLookMs
+    {
+        get
+        {
+            var soon = _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4);
+            if (_request.IsMany) soon = Math.Min(soon, _table.Now.Ms + PositionEveryMs);
+            var silent = Volatile.Read(ref _sentMs) + (long)_table.Options.KeepAlive.TotalMilliseconds;
+            return Math.Min(Math.Min(soon, silent), Volatile.Read(ref _nextHeartbeatMs));
+        }
+    }
 
     /// <summary>Serves the connection until it ends.</summary>
     public async Task Run(IEnumerable<StreamLine> lines)
     {
         _lines.AddRange(lines);
-        _backlogThrough = _lines.Count > 0 ? _lines[0].Feed.Head : 0;
         using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!).Signal(Signals.Closed), this);
         _table.Add(this);
-        foreach (var line in _lines) _sweeper.Add(line);
+        foreach (var line in _lines)
+        {
+            _sweeper.Add(line);
+            Await(line);
+        }
         Opened(_table.Logger, Id, _request.Names_, _request.Subscriber);
-        Signal(Signals.Advanced);
+        _ = Pump();
         await _done.Task;
         _output.Complete();
         Volatile.Write(ref _closed, 1);
@@ -91,8 +105,7 @@ internal sealed partial class SseConnection
     }
 
     /// <summary>The line for a stream of this connection.</summary>
-    public StreamLine LineOf(FeedLease lease, ReadFrom from, long skipBeforeMs = 0) =>
-        new(this, lease, from) { SkipBeforeMs = skipBeforeMs };
+    public StreamLine LineOf(FeedLease lease, ReadFrom from) => new(this, lease, from);
 
     public void Signal(Signals what)
     {
@@ -124,27 +137,30 @@ internal sealed partial class SseConnection
     /// <summary>The clock's look: is a heartbeat due, is a write stuck?</summary>
     public void Look(long nowMs)
     {
+        // What the request was made of may serve another by now.
+        if (IsClosed || _isDropped) return;
         var blockedSince = Volatile.Read(ref _blockedSinceMs);
         if (blockedSince != 0 && nowMs - blockedSince > _table.Options.WriteTimeout.TotalMilliseconds)
         {
             // It takes nothing, so it cannot be told; whoever watches can.
+            _isDropped = true;
             Dropped(_table.Logger, Id, _request.Names_, _table.Options.WriteTimeout.TotalSeconds);
             _table.System.ConnectionError(ErrorCode.SlowClient,
                 "The connection took nothing for the write timeout and was closed.", Id, _request.Names_);
             Abort();
             return;
         }
-        if (nowMs < Volatile.Read(ref _nextHeartbeatMs))
+        if (nowMs >= Volatile.Read(ref _nextHeartbeatMs))
         {
-            if (blockedSince == 0 && nowMs >= KeepAliveAtMs) Tell(s_keepAlive);
+            Volatile.Write(ref _nextHeartbeatMs, nowMs + (long)HeartbeatEvery.TotalMilliseconds);
+            Signal(Signals.Heartbeat);
             return;
         }
-        Volatile.Write(ref _nextHeartbeatMs, nowMs + (long)HeartbeatEvery.TotalMilliseconds);
-        Signal(Signals.Heartbeat);
+        var isSilent = nowMs - Volatile.Read(ref _sentMs) >= _table.Options.KeepAlive.TotalMilliseconds;
+        if (blockedSince != 0) return;
+        if (isSilent) Signal(Signals.Silence);
+        else if (_request.IsMany && Volatile.Read(ref _positionMoved)) Signal(Signals.Continue);
     }
-
-    /// <summary>When silence has lasted so long that a proxy may take the connection for dead.</summary>
-    private long KeepAliveAtMs => Volatile.Read(ref _writtenMs) + (long)_table.Options.KeepAlive.TotalMilliseconds;
 
     /// <summary>Cuts the connection.</summary>
     public void Abort() => _http.Abort();
@@ -179,7 +195,7 @@ internal sealed partial class SseConnection
 
     private async ValueTask Flush()
     {
-        Volatile.Write(ref _writtenMs, _table.Now.Ms);
+        Volatile.Write(ref _sentMs, _table.Now.Ms);
         var flushing = _output.Flush();
         if (flushing.IsCompletedSuccessfully)
         {

@@ -13,6 +13,9 @@ internal abstract class SseOutput : IBufferWriter<byte>
     /// <summary>Bytes that wait for a flush.</summary>
     public abstract long Unflushed { get; }
 
+    /// <summary>Whether the other side took less than it was given: more is for after the flush.</summary>
+    public abstract bool IsBlocked { get; }
+
     /// <summary>Bytes taken since the beginning.</summary>
     public abstract long Taken { get; }
 
@@ -38,6 +41,8 @@ internal sealed class PipeOutput(PipeWriter pipe) : SseOutput
     private long _taken;
 
     public override long Unflushed => pipe.UnflushedBytes;
+
+    public override bool IsBlocked => false;
 
     public override long Taken => _taken;
 

@@ -11,21 +11,21 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
 
     public StreamFeed Feed => lease.Feed;
 
-    public ReadFrom From { get; } = from;
+    public ReadFrom From { get; set; } = from;
 
     /// <summary>Whether the position has been resolved: not while the stream is absent.</summary>
     public bool Started { get; private set; }
 
     public bool Ended { get; set; }
 
+    /// <summary>Whether it has a turn in the connection's next round.</summary>
+    public bool IsWaiting { get; set; }
+
     /// <summary>Whether it waits for storage to answer again.</summary>
     public bool IsStuck { get; set; }
 
     /// <summary>Up to here the client's own cursor has moved.</summary>
     public long ToldSeq { get; set; }
-
-    /// <summary>Events appended before this time are skipped: a position that was a time. Unix milliseconds.</summary>
-    public long SkipBeforeMs { get; init; }
 
     /// <summary>The sweeper's index of this line.</summary>
     public int Place { get; set; }
@@ -35,6 +35,9 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
 
     /// <summary>Where the reader is, as a cursor.</summary>
     public Cursor Position => Feed.History.At(Reader.Seq);
+
+    /// <summary>The position that is known: the reader's own, until the stream is there to be read.</summary>
+    public Cursor? Known => Started ? Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
 
     /// <summary>The feed has moved: the connection looks at this line, now if it can.</summary>
     public void Advanced()
