@@ -32,7 +32,7 @@ public sealed class WaitingTests
         Assert.Equal(HttpStatusCode.OK, (await connection.ReceiveHead()).Status);
 
         var lines = new List<string?>();
-        while (lines.Count(line => line == ": keep-alive") < 2) lines.Add(await connection.ReadLine());
+        while (lines.Count(line => line == ":") < 2) lines.Add(await connection.ReadLine());
 
         Assert.Single(lines, "event: connected");
         Assert.DoesNotContain("event: heartbeat", lines);

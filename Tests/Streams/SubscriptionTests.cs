@@ -118,7 +118,7 @@ public sealed class SubscriptionTests
 
         private void Acknowledge(int a)
         {
-            var seq = _lapsed + a % Math.Max(1, _head + 3 - _lapsed);
+            var seq = _lapsed + 1 + a % Math.Max(1, _head + 2 - _lapsed);
             var expected = seq <= _subscription.Watermark || _acknowledged.Contains(seq) ? AckResult.Already
                 : _retained.Contains(seq) ? AckResult.Acknowledged : AckResult.Unknown;
             Assert.Equal(expected, _subscription.BeginAcknowledge(seq));
