@@ -73,9 +73,12 @@ function parse(message) {
 function onEvent(message) {
   const event = parse(message);
   counted++;
-  const type = event.attempt > 1 ? `${event.type} (attempt ${event.attempt})` : String(event.type ?? '');
+  // A process's output is read as text.
+  const isLog = event.type === 'log_entry' && typeof event.data?.content === 'string';
+  const name = isLog ? String(event.data.type ?? event.type) : String(event.type ?? '');
+  const type = event.attempt > 1 ? `${name} (attempt ${event.attempt})` : name;
   show(row(event.critical ? 'critical' : '', event.time, event.seq === undefined ? '' : `#${event.seq}`, type,
-    JSON.stringify(event.data) ?? ''));
+    isLog ? event.data.content : JSON.stringify(event.data) ?? ''));
 }
 
 const frames = {
