@@ -1,7 +1,8 @@
 namespace OrleansEvents.Streams;
 
 /// <summary>Bounds that the server sets for every stream.</summary>
-/// <param name="Keys">Keys that a stream remembers at once; beyond, publishing with a key is <c>RATE_LIMITED</c>.</param>
+/// <param name="Keys">Keys that a stream remembers at once; beyond, publishing with a key is
+/// <c>RATE_LIMITED</c>.</param>
 /// <param name="StagedBytes">Bytes of events that may wait for a commit; beyond, <c>STORE_UNAVAILABLE</c>.</param>
 /// <param name="VoidAfter">How long ordinary events wait behind a pending batch before it is made void.</param>
 /// <param name="CommitLimit">How long a batch may be pending when nothing waits behind it.</param>

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace OrleansEvents.Streams;
 
-/// <summary>What an event's frame does not say cheaply: where things lie in it. 40 bytes; also stored as such.</summary>
+/// <summary>What an event's frame does not say cheaply: where things lie in it. 40 bytes; also stored as
+/// such.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 8, Size = Size)]
 public readonly struct EventSlot
 {

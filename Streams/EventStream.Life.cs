@@ -47,7 +47,8 @@ public sealed partial class EventStream
         return Math.Min(VoidAtMs, due == long.MaxValue ? due : Math.Max(due, now.Ms + Coarse));
     }
 
-    /// <summary>The reservation to record, when half of it is used; null otherwise, and while one is under way.</summary>
+    /// <summary>The reservation to record, when half of it is used; null otherwise, and while one is under
+    /// way.</summary>
     public long? BeginReserve()
     {
         if (_reserving || NeedsReopen || _reservedThrough - LastGiven > IEventLog.NumberBlock / 2) return null;

@@ -14,7 +14,8 @@ public sealed partial class EventStream
     /// <summary>The last number that is known to be on storage, of those that had to be.</summary>
     public long Confirmed { get; private set; }
 
-    /// <summary>Whether a batch was made void: durable events are refused until the host has reopened the stream.</summary>
+    /// <summary>Whether a batch was made void: durable events are refused until the host has reopened the
+    /// stream.</summary>
     public bool NeedsReopen { get; private set; }
 
     /// <summary>Completes when all that waits for storage now is visible or void; null when nothing waits.</summary>
@@ -98,7 +99,8 @@ public sealed partial class EventStream
 
     private AppendResult? RefuseDurable(EventRun run) =>
         StoreIsDown ? AppendResult.Refused(ErrorCode.CircuitOpen, "Storage is down.", TimeSpan.FromSeconds(1))
-        : NeedsReopen ? AppendResult.Refused(ErrorCode.StoreUnavailable, "Storage is coming back.", TimeSpan.FromSeconds(1))
+        : NeedsReopen ? AppendResult.Refused(ErrorCode.StoreUnavailable, "Storage is coming back.",
+            TimeSpan.FromSeconds(1))
         : RefuseBehind(run);
 
     private AppendResult? RefuseBehind(EventRun run) =>

@@ -80,7 +80,8 @@ public sealed partial class EventStream
         if (_ending || Feed.History.State != StreamState.Open)
             return AppendResult.Refused(ErrorCode.StreamCompleted, $"The stream {Feed.Stream} is completed.");
         if (events.Length > NumbersLeft)
-            return AppendResult.Refused(ErrorCode.StoreUnavailable, "No numbers are reserved.", TimeSpan.FromSeconds(1));
+            return AppendResult.Refused(ErrorCode.StoreUnavailable, "No numbers are reserved.",
+                TimeSpan.FromSeconds(1));
         if (CheckKeys(events, now) is { } undecided) return undecided;
 
         var scratch = Scratch();
@@ -104,7 +105,8 @@ public sealed partial class EventStream
         return new AppendResult { Published = published, Pending = pending };
     }
 
-    private long NumbersLeft => (_reopenAt is { } at ? Math.Min(at - 1, _reservedThrough) : _reservedThrough) - LastGiven;
+    private long NumbersLeft => (_reopenAt is { } at ? Math.Min(at - 1,
+        _reservedThrough) : _reservedThrough) - LastGiven;
 
     private static EventRun Scratch()
     {

@@ -1,6 +1,7 @@
 namespace OrleansEvents.Streams;
 
-/// <summary>A reader's place in one feed. Its holder calls <see cref="StreamFeed.Read"/> from one thread at a time.</summary>
+/// <summary>A reader's place in one feed. Its holder calls <see cref="StreamFeed.Read"/> from one thread at a
+/// time.</summary>
 public struct FeedReader
 {
     internal FeedSegment? Segment;

@@ -35,13 +35,15 @@ public interface IEventLog : IAsyncDisposable
     /// opening, in one transaction.</summary>
     Task Close(LogHandle handle, GracefulClose close);
 
-    /// <summary>Saves the stream's own settings (JSON text, opaque here) and since when it is whole on storage.</summary>
+    /// <summary>Saves the stream's own settings (JSON text, opaque here) and since when it is whole on
+    /// storage.</summary>
     Task SaveSettings(LogHandle handle, string settings, long? durableSince);
 
     /// <summary>Records that the stream is completed: nothing is appended after.</summary>
     Task Complete(LogHandle handle);
 
-    /// <summary>Removes a stream with its events, keys, subscribers and ring; a tombstone with its numbers stays.</summary>
+    /// <summary>Removes a stream with its events, keys, subscribers and ring; a tombstone with its numbers
+    /// stays.</summary>
     Task Delete(LogHandle handle, long nowMs);
 
     /// <summary>Deletes events up to and with <paramref name="through"/> (whole runs only: one that goes beyond
@@ -58,7 +60,8 @@ public interface IEventLog : IAsyncDisposable
     /// there is any). The caller disposes the run.</summary>
     Task<EventRun> Read(long id, long after, int maxEvents, int maxBytes);
 
-    /// <summary>The newest stored events, in order, at most so many events and bytes. The caller disposes the run.</summary>
+    /// <summary>The newest stored events, in order, at most so many events and bytes. The caller disposes the
+    /// run.</summary>
     Task<EventRun> ReadNewest(long id, int maxEvents, int maxBytes);
 
     /// <summary>The numbers of stored critical events after a number, in order.</summary>
@@ -142,7 +145,8 @@ public sealed record OpenedStream
     /// <summary>Whether the stream has been completed.</summary>
     public required bool Completed { get; init; }
 
-    /// <summary>Every event above this number is on storage (down to what was trimmed); null: not a durable stream.</summary>
+    /// <summary>Every event above this number is on storage (down to what was trimmed); null: not a durable
+    /// stream.</summary>
     public required long? DurableSince { get; init; }
 
     /// <summary>Everything up to here was trimmed from storage; 0: nothing.</summary>
@@ -168,5 +172,6 @@ public sealed class LogUnavailableException(string message, Exception? inner = n
 /// <summary>Another owner has opened the stream since: this one must stop.</summary>
 public sealed class LogFencedException(string message) : Exception(message);
 
-/// <summary>Storage refuses to be opened at all (in use, not writable, newer schema, damaged): one line says why.</summary>
+/// <summary>Storage refuses to be opened at all (in use, not writable, newer schema, damaged): one line says
+/// why.</summary>
 public sealed class LogRefusedException(string message, Exception? inner = null) : Exception(message, inner);

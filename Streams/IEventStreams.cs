@@ -24,7 +24,8 @@ public interface IEventStreams
     /// <c>INVALID_INPUT</c> when too many match.</summary>
     ValueTask<Outcome<IPatternLease>> FollowPattern(StreamPattern pattern, Action<FeedLease?> appeared);
 
-    /// <summary>Events of a durable stream, or critical ones of any, from storage. The caller disposes the run.</summary>
+    /// <summary>Events of a durable stream, or critical ones of any, from storage. The caller disposes the
+    /// run.</summary>
     ValueTask<Outcome<EventRun>> ReadStored(string stream, long after, int maxEvents, int maxBytes);
 
     /// <summary>Creates a stream or changes its settings: <paramref name="json"/> has any of their members.</summary>
@@ -60,7 +61,8 @@ public interface IEventStreams
     ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber, AckRequest request,
         CancellationToken cancel);
 
-    /// <summary>What a subscriber is owed above a number, oldest first. The caller disposes the page's events.</summary>
+    /// <summary>What a subscriber is owed above a number, oldest first. The caller disposes the page's
+    /// events.</summary>
     ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit);
 }
 

@@ -94,7 +94,8 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
             case ReadFromKind.Head: return new(head, null);
             // Even if the ring begins at the beginning: between what survived, ordinary events may be missing.
             case ReadFromKind.Beginning when history.WholeSince is > 0 and var whole:
-                return new(readable, new Gap(from.Text, history.At(Math.Max(whole, readable)), null, GapReason.Restart));
+                return new(readable, new Gap(from.Text, history.At(Math.Max(whole, readable)), null,
+                    GapReason.Restart));
             case ReadFromKind.Beginning: return Jump(history, 0, readable, from.Text, GapReason.Evicted);
             case ReadFromKind.Since: return Since(from, history, floor, readable);
             case ReadFromKind.Unknown: return Reset(from, history, floor);
@@ -104,7 +105,8 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
             Standing.Exact when from.Cursor.Seq >= readable => new(from.Cursor.Seq, null),
             Standing.Exact => Jump(history, from.Cursor.Seq, readable, from.Text, GapReason.Evicted),
             Standing.Restarted => new(Math.Max(from.Cursor.Seq, readable), new Gap(from.Text,
-                history.At(Math.Max(history.WholeSince, Math.Max(from.Cursor.Seq, readable))), null, GapReason.Restart)),
+                history.At(Math.Max(history.WholeSince, Math.Max(from.Cursor.Seq, readable))), null,
+                    GapReason.Restart)),
             _ => Reset(from, history, floor),
         };
     }
@@ -305,7 +307,8 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     private void Extend(int atLeast, int coming)
     {
         // Segments about a quarter of the ring: little is held beyond the bound, and few are needed.
-        var wanted = Math.Clamp(Math.Max(_bytes / 4, coming), FeedMemory.SmallestSegment, FeedMemory.UsualLargestSegment);
+        var wanted = Math.Clamp(Math.Max(_bytes / 4, coming), FeedMemory.SmallestSegment,
+            FeedMemory.UsualLargestSegment);
         var segment = new FeedSegment(memory, (int)Math.Max(wanted, atLeast));
         if (_newest is null)
         {

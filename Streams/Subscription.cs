@@ -37,8 +37,10 @@ public readonly record struct OwedEvent(long Seq, int Attempt);
 /// acknowledged. What is stored is a watermark and the ranges acknowledged above it; what is owed is derived from the
 /// stream's retained critical events, which the host tells (<see cref="Owe"/>, <see cref="OweOlder"/>), and which lapse
 /// when they are trimmed. Called in the owner's turn.
-/// <para>An owed event is <i>waiting</i>, then <i>delivered</i>, perhaps again, then <i>being acknowledged</i> while the
-/// new state is saved, then gone. A failed save puts it back. Acknowledged events at the front move the watermark.</para>
+/// <para>An owed event is <i>waiting</i>, then <i>delivered</i>, perhaps again, then <i>being acknowledged</i> while
+/// the
+/// new state is saved, then gone. A failed save puts it back. Acknowledged events at the front move the
+/// watermark.</para>
 /// <para>Invariants: owed numbers increase; an event at or below the watermark, or acknowledged, is never owed again;
 /// memory changes after storage.</para>
 /// </summary>
@@ -52,7 +54,8 @@ public sealed class Subscription
     /// <summary>A new subscriber, which is owed everything that is retained.</summary>
     public Subscription(string name, long nowMs) => (Name, CreatedMs, LastSeenMs) = (name, nowMs, nowMs);
 
-    /// <summary>A subscriber as its saved state has it. Throws <see cref="FormatException"/> on any other bytes.</summary>
+    /// <summary>A subscriber as its saved state has it. Throws <see cref="FormatException"/> on any other
+    /// bytes.</summary>
     public Subscription(SubscriberRecord record)
     {
         Name = record.Name;
@@ -99,7 +102,8 @@ public sealed class Subscription
     /// <summary>Events owed and not acknowledged.</summary>
     public int PendingCount => _owed.Count - _front - _acknowledged;
 
-    /// <summary>Everything up to here needs to be kept for others only: below the first event owed, or the head.</summary>
+    /// <summary>Everything up to here needs to be kept for others only: below the first event owed, or the
+    /// head.</summary>
     public long DoneThrough(long head)
     {
         for (var i = _front; i < _owed.Count; i++)
@@ -124,7 +128,8 @@ public sealed class Subscription
         AdvanceWatermark();
     }
 
-    /// <summary>The events up to a number are no longer retained: what was owed of them lapses. Returns how many.</summary>
+    /// <summary>The events up to a number are no longer retained: what was owed of them lapses. Returns how
+    /// many.</summary>
     public int Lapse(long through)
     {
         var lapsed = 0;
@@ -188,7 +193,8 @@ public sealed class Subscription
         return taken;
     }
 
-    /// <summary>The numbers that are being acknowledged; with them saved, <see cref="Acknowledged"/> is to be called.</summary>
+    /// <summary>The numbers that are being acknowledged; with them saved, <see cref="Acknowledged"/> is to be
+    /// called.</summary>
     public IReadOnlyList<long> Acknowledging =>
         [.. _owed.Skip(_front).Where(entry => entry.State == State.Acknowledging).Select(entry => entry.Seq)];
 

@@ -3,7 +3,8 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Tests.Cluster;
 
-/// <summary>A log in front of another that answers as its test says: storage that is down or slow for one stream.</summary>
+/// <summary>A log in front of another that answers as its test says: storage that is down or slow for one
+/// stream.</summary>
 public class FaultyLog : DispatchProxy
 {
     private readonly HashSet<long> _broken = [];

@@ -15,10 +15,12 @@ internal static class EmbeddedParts
     {
         services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<StartNotes>()));
-        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(), options.Storage.CircuitOpen,
+        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
+            options.Storage.CircuitOpen,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreCircuit>>()));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
-            options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders, options.Limits.PatternStreams,
+            options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
+                options.Limits.PatternStreams,
             options.Limits.SubscribersPerStream)));
         services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<EmbeddedStreams>());
         services.AddSingleton(provider =>
@@ -65,7 +67,8 @@ internal static class EmbeddedParts
         BufferBytes = options.BufferBytes,
         MaxAge = options.MaxAge,
         Durable = options.Durable,
-        Retention = new() { Count = options.Retention.Count, Bytes = options.Retention.Bytes, Age = options.Retention.Age },
+        Retention = new() { Count = options.Retention.Count, Bytes = options.Retention.Bytes,
+            Age = options.Retention.Age },
         Critical = RulesOf(options.Critical),
         Backlog = options.Backlog,
         DedupeWindow = options.DedupeWindow,

@@ -6,7 +6,8 @@ internal sealed partial class EmbeddedStreams
 {
     private const int PendingPageBytes = 1 << 20;
 
-    public async ValueTask<Outcome<ConfiguredStream>> Configure(string stream, ReadOnlyMemory<byte> json, CancellationToken cancel)
+    public async ValueTask<Outcome<ConfiguredStream>> Configure(string stream, ReadOnlyMemory<byte> json,
+        CancellationToken cancel)
     {
         // Bad settings must not make a stream.
         if (!_context.Defaults.TryApply(json, out _, out var invalid)) return invalid;

@@ -88,7 +88,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
     {
         var (id, through) = (0L, 0L);
         // Asked before reading: what storage has beyond may be made void meanwhile.
-        if (await Ask(stream, open => (id, through) = (open.Handle.Id, open.ReadableThrough)) is { } refused) return refused;
+        if (await Ask(stream, open => (id, through) = (open.Handle.Id,
+            open.ReadableThrough)) is { } refused) return refused;
         try
         {
             var run = await _context.Log.Read(id, after, maxEvents, maxBytes);
@@ -149,7 +150,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
 
     private void Gone(StreamHost host) => _hosts.TryRemove(new(host.Name, host));
 
-    /// <summary>A host whose stream is open, or why there is none. A host that was made for nothing is dropped.</summary>
+    /// <summary>A host whose stream is open, or why there is none. A host that was made for nothing is
+    /// dropped.</summary>
     private async ValueTask<(StreamHost Host, Refusal? Refusal)> Open(string stream, bool create)
     {
         while (true)
@@ -240,7 +242,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         foreach (var host in _hosts.Values) await host.StoreRecovered();
     }
 
-    /// <summary>Takes the rings of the streams that were idle longest, until nine tenths of the budget are used.</summary>
+    /// <summary>Takes the rings of the streams that were idle longest, until nine tenths of the budget are
+    /// used.</summary>
     private void EvictIdlest()
     {
         if (Interlocked.Exchange(ref _evicting, 1) != 0) return;

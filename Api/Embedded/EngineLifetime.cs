@@ -42,7 +42,8 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
     {
         connections.Tell(failure is null
             ? ProblemFrame.Make(time, ErrorCode.SourceRecovered, "Storage takes writes again.")
-            : ProblemFrame.Make(time, ErrorCode.StoreUnavailable, "Storage does not take writes: critical events are refused."));
+            : ProblemFrame.Make(time, ErrorCode.StoreUnavailable,
+                "Storage does not take writes: critical events are refused."));
         system.Status(failure is null ? "running" : "degraded", failure ?? "Storage takes writes again.");
     }
 }

@@ -6,4 +6,5 @@ namespace OrleansEvents.Api.Embedded;
 /// <param name="Placeholders">Absent streams that readers wait for at once.</param>
 /// <param name="PatternStreams">Streams that one pattern may match.</param>
 /// <param name="Subscribers">Subscribers of one stream.</param>
-internal sealed record EngineLimits(long MemoryBytes, int Streams, int Placeholders, int PatternStreams, int Subscribers);
+internal sealed record EngineLimits(long MemoryBytes, int Streams, int Placeholders, int PatternStreams,
+    int Subscribers);

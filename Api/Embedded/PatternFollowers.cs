@@ -26,7 +26,8 @@ internal sealed class PatternFollowers(int most)
         lock (_lock) _leases = [.. _leases.Where(each => each != lease)];
     }
 
-    internal sealed class PatternLease(PatternFollowers followers, StreamPattern pattern, Action<FeedLease?> appeared, int most)
+    internal sealed class PatternLease(PatternFollowers followers, StreamPattern pattern, Action<FeedLease?> appeared,
+        int most)
         : IPatternLease
     {
         private readonly Lock _lock = new();

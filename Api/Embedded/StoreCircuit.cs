@@ -22,7 +22,8 @@ internal sealed partial class StoreCircuit(IEventLog log, TimeSpan probeEvery, T
 
     public static Refusal Refusal => new(ErrorCode.CircuitOpen, "Storage is down.", TimeSpan.FromSeconds(1));
 
-    public static Refusal Untaken => new(ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
+    public static Refusal Untaken => new(ErrorCode.StoreUnavailable, "Storage did not take it.",
+        TimeSpan.FromSeconds(1));
 
     /// <summary>Opens the circuit and begins to probe.</summary>
     public void Trip(Exception e)

@@ -240,7 +240,8 @@ internal sealed partial class StreamHost
     {
         var settings = SettingsOf(opened);
         var ring = opened.Closed?.Ring
-            ?? await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, (int)Math.Min(settings.BufferBytes, int.MaxValue));
+            ?? await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, (int)Math.Min(settings.BufferBytes,
+                int.MaxValue));
         var owed = opened.Subscribers.Count == 0 ? [] : await context.Log.ReadCritical(opened.Handle.Id, 0);
         return (ring, owed);
     }

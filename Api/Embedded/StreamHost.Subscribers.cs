@@ -60,7 +60,8 @@ internal sealed partial class StreamHost
             saved = changed ? Save_UnderLock(entry) : Task.FromResult(true);
         }
         if (await saved) return Outcome.Of(results);
-        return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.", TimeSpan.FromSeconds(1));
+        return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
+            TimeSpan.FromSeconds(1));
     }
 
     /// <summary>What a subscriber is owed above a number; null when the stream is not open.</summary>
@@ -99,7 +100,8 @@ internal sealed partial class StreamHost
         lock (_turn) return _subscribers.TryGetValue(subscriber, out var entry) ? entry.Ready : Task.FromResult(false);
     }
 
-    /// <summary>The frames of owed events, from the ring or else from storage; those that are gone are left out.</summary>
+    /// <summary>The frames of owed events, from the ring or else from storage; those that are gone are left
+    /// out.</summary>
     private async Task<EventRun> ReadOwed(IReadOnlyList<long> seqs, int maxBytes)
     {
         const int PageEvents = 64;
@@ -270,7 +272,8 @@ internal sealed partial class StreamHost
     private void Expire_UnderLock(Instant now)
     {
         var old = now.UnixMs - (long)ExpireAfter.TotalMilliseconds;
-        foreach (var entry in _subscribers.Values.Where(each => each.Connections == 0 && each.State.LastSeenMs < old).ToList())
+        foreach (var entry in _subscribers.Values.Where(each => each.Connections == 0 && each.State.LastSeenMs < old)
+            .ToList())
         {
             _subscribers.Remove(entry.State.Name);
             var (handle, name) = (_stream!.Handle, entry.State.Name);
@@ -280,7 +283,8 @@ internal sealed partial class StreamHost
         ForgetRemoved_UnderLock(now);
     }
 
-    [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug, "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
+    [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug,
+        "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
     private static partial void AcknowledgedSeqs(ILogger logger, string stream, string subscriber, string seqs);
 
     [LoggerMessage(EventIds.SubscriberRegistered, LogLevel.Information,
@@ -317,7 +321,8 @@ internal sealed partial class StreamHost
         {
             List<long> seqs;
             lock (host._turn)
-                seqs = [.. entry.State.Pending(after).Select(each => each.Seq).TakeWhile(seq => seq <= through).Take(limit)];
+                seqs = [.. entry.State.Pending(after).Select(each => each.Seq).TakeWhile(seq => seq <= through)
+                    .Take(limit)];
             return await host.ReadOwed(seqs, maxBytes);
         }
 

@@ -80,7 +80,8 @@ internal sealed partial class StreamHost
         return false;
     }
 
-    [LoggerMessage(EventIds.Committed, LogLevel.Debug, "Stream {Stream}: seq {First} to {Last} on storage: {Succeeded}")]
+    [LoggerMessage(EventIds.Committed, LogLevel.Debug,
+        "Stream {Stream}: seq {First} to {Last} on storage: {Succeeded}")]
     private static partial void Committed(ILogger logger, string stream, long first, long last, bool succeeded);
 
     [LoggerMessage(EventIds.StreamFenced, LogLevel.Critical, "Stream {Stream} has another owner: {Reason}")]

@@ -78,7 +78,8 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         }
     }
 
-    /// <summary>One turn of the open stream, and what it decided performed; false when the stream is not open.</summary>
+    /// <summary>One turn of the open stream, and what it decided performed; false when the stream is not
+    /// open.</summary>
     public bool Turn(Action<EventStream, Instant> act)
     {
         Effects effects;

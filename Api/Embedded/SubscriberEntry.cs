@@ -2,7 +2,8 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
 
-/// <summary>A subscriber of an open stream: its state machine, its connections, and the save that is under way.</summary>
+/// <summary>A subscriber of an open stream: its state machine, its connections, and the save that is under
+/// way.</summary>
 internal sealed class SubscriberEntry(Subscription state)
 {
     public Subscription State { get; } = state;

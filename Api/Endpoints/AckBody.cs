@@ -26,7 +26,8 @@ internal static class AckBody
         {
             // Malformed, or a string that is no text: answered as any other body that is not one of the two.
         }
-        invalid = new Refusal(ErrorCode.InvalidInput, $"{{\"ids\":[…]}} with 1 to {MostIds} ids, or {{\"upTo\":\"<cursor>\"}}.");
+        invalid = new Refusal(ErrorCode.InvalidInput,
+            $"{{\"ids\":[…]}} with 1 to {MostIds} ids, or {{\"upTo\":\"<cursor>\"}}.");
         return null;
     }
 

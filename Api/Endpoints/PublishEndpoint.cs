@@ -74,9 +74,11 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
     private static PublishForm? FormOf(HttpRequest request)
     {
         if (request.Headers.ContentEncoding.Count > 0) return null;
-        if (request.ContentType is not { Length: > 0 } text) return request.Headers.Origin.Count == 0 ? PublishForm.Json : null;
+        if (request.ContentType is not { Length: > 0 } text) return request.Headers.Origin.Count == 0
+            ? PublishForm.Json : null;
         if (!MediaTypeHeaderValue.TryParse(text, out var type)) return null;
-        if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+        if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8",
+            StringComparison.OrdinalIgnoreCase))
             return null;
         return type.MediaType.Value?.ToLowerInvariant() switch
         {
@@ -86,7 +88,8 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         };
     }
 
-    private static void WriteAnswer(Utf8JsonWriter json, (string Stream, Published Published, List<PublishedEvent>? Each) answer)
+    private static void WriteAnswer(Utf8JsonWriter json, (string Stream, Published Published,
+        List<PublishedEvent>? Each) answer)
     {
         var published = answer.Published;
         json.WriteString("stream", answer.Stream);

@@ -10,7 +10,8 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Reading by SSE or by polling, of one stream or of many: the same positions, whichever way.</summary>
-internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connections, SseOptions sse, LimitsOptions limits,
+internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connections, SseOptions sse,
+    LimitsOptions limits,
     Operations operations, TimeProvider time)
 {
     public Task One(HttpContext http, string stream, bool raw) =>
@@ -101,7 +102,8 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
     {
         var accept = request.GetTypedHeaders().Accept;
         if (accept.Count == 0) return request.Headers.Accept.Count == 0 ? false : null;
-        double QualityOf(string type) => accept.Where(each => each.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
+        double QualityOf(string type) => accept.Where(each => each.MediaType.Equals(type,
+            StringComparison.OrdinalIgnoreCase))
             .Select(each => each.Quality ?? 1).DefaultIfEmpty(-1).Max();
         var json = new[] { QualityOf("application/json"), QualityOf("application/*"), QualityOf("*/*") }.Max();
         var stream = Math.Max(QualityOf("text/event-stream"), QualityOf("text/*"));

@@ -3,7 +3,8 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
 
-/// <summary>What one read holds while it lasts: leases on its streams, its patterns, its subscriber's session.</summary>
+/// <summary>What one read holds while it lasts: leases on its streams, its patterns, its subscriber's
+/// session.</summary>
 internal sealed class Reading(IEventStreams streams, Operations operations, ReadRequest request) : IAsyncDisposable
 {
     private readonly List<FeedLease> _leases = [];

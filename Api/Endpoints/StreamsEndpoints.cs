@@ -41,7 +41,8 @@ internal static class StreamsEndpoints
     }
 
     private static async Task Describe(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.LimitSimple(streams.Describe(stream)), StatusCodes.Status200OK, StreamJson.Write);
+        await Answer(http, await operations.LimitSimple(streams.Describe(stream)), StatusCodes.Status200OK,
+            StreamJson.Write);
 
     private static async Task Configure(HttpContext http, string stream, IEventStreams streams, Operations operations)
     {
@@ -70,12 +71,15 @@ internal static class StreamsEndpoints
     }
 
     private static async Task Complete(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.Limit(streams.Complete(stream, http.RequestAborted)), StatusCodes.Status200OK,
+        await Answer(http, await operations.Limit(streams.Complete(stream, http.RequestAborted)),
+            StatusCodes.Status200OK,
             StreamJson.Write);
 
-    private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) => endpoint.Publish(http, stream);
+    private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) => endpoint.Publish(http,
+        stream);
 
-    private static Task Read(HttpContext http, string stream, ReadEndpoint endpoint) => endpoint.One(http, stream, raw: false);
+    private static Task Read(HttpContext http, string stream, ReadEndpoint endpoint) => endpoint.One(http, stream,
+        raw: false);
 
     private static Task ReadMany(HttpContext http, ReadEndpoint endpoint) =>
         http.Request.Query.TryGetValue("streams", out var patterns)

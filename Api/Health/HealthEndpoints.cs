@@ -14,7 +14,8 @@ internal static class HealthEndpoints
         routes.MapGet("/readyz", Ready);
     }
 
-    private static Task Alive(HttpContext context) => JsonAnswer.Write(context, StatusCodes.Status200OK, ApiHost.Version,
+    private static Task Alive(HttpContext context) => JsonAnswer.Write(context, StatusCodes.Status200OK,
+        ApiHost.Version,
         static (json, version) =>
         {
             json.WriteString("status", "alive");

@@ -19,7 +19,8 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
     public Task InvokeAsync(HttpContext context)
     {
         if (IsForeignWrite(context.Request))
-            return Problem.Write(context, ErrorCode.PermissionDenied, "Pages of that origin may not change anything here.");
+            return Problem.Write(context, ErrorCode.PermissionDenied,
+                "Pages of that origin may not change anything here.");
         if (_origins.Count == 0)
             return next(context);
         // Set as the headers leave, because handlers set Vary themselves and a fault clears what was set before.
@@ -47,7 +48,8 @@ internal sealed class CrossOrigin(RequestDelegate next, CorsOptions options)
     /// (Fetch Metadata); other clients do not, and need not.
     /// </summary>
     private bool IsForeignWrite(HttpRequest request) =>
-        !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method)
+        !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)
+            && !HttpMethods.IsOptions(request.Method)
         && request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site"
         && !Allows(request.Headers.Origin);
 

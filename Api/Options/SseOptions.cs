@@ -24,7 +24,7 @@ internal sealed class SseOptions
         Unit = "seconds", Min = 0.01, Max = 300)]
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(2);
 
-    [Setting("events go straight to the socket of a plain HTTP/1.1 connection; false: always through the server's pipe")]
+    [Setting("straight to the socket of a plain HTTP/1.1 connection; false: always by the server's pipe")]
     public bool DirectSend { get; init; } = true;
 
     [Setting("most sent to one connection before the next has its turn", Unit = "bytes", Min = 1024, Max = 16_777_216)]

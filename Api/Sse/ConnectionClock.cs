@@ -70,7 +70,8 @@ internal sealed class ConnectionClock : IDisposable
         }
     }
 
-    private static void Collect_UnderLock(List<(SseConnection Connection, long Tick)> slot, long now, List<SseConnection> due)
+    private static void Collect_UnderLock(List<(SseConnection Connection, long Tick)> slot, long now,
+        List<SseConnection> due)
     {
         for (var i = slot.Count - 1; i >= 0; i--)
         {

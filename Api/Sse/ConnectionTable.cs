@@ -9,13 +9,15 @@ namespace OrleansEvents.Api.Sse;
 internal sealed class ConnectionTable : IDisposable
 {
     private readonly ConcurrentDictionary<string, SseConnection> _connections = new(StringComparer.Ordinal);
-    private readonly Sweeper[] _sweepers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Sweeper())];
+    private readonly Sweeper[] _sweepers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ =>
+        new Sweeper())];
     private readonly ConnectionClock _clock;
     private int _nextSweeper;
     private int _count;
     private readonly CancellationTokenSource _draining = new();
 
-    public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time, SystemEvents system,
+    public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time,
+        SystemEvents system,
         ILogger<SseConnection> logger)
     {
         (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);

@@ -67,7 +67,8 @@ internal sealed class EventShape
     }
 
     /// <summary>Writes the event as one JSON object.</summary>
-    public static void WriteJson(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot, int attempt = 1)
+    public static void WriteJson(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot,
+        int attempt = 1)
     {
         var json = frame[EventSlot.JsonStart..^2];
         if (attempt <= 1)
@@ -100,7 +101,8 @@ internal sealed class EventShape
         output.Write("\n\n"u8);
     }
 
-    /// <summary>One operation a frame; only the last moves the cursor, so that a cut repeats rather than loses.</summary>
+    /// <summary>One operation a frame; only the last moves the cursor, so that a cut repeats rather than
+    /// loses.</summary>
     private void WriteOperations(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot,
         ReadOnlySpan<byte> data, bool id)
     {

@@ -8,7 +8,8 @@ namespace OrleansEvents.Api.Sse;
 /// <summary>Writes the server's own frames: an event name, JSON data, and an id or retry where they have one.</summary>
 internal static class ServerFrame
 {
-    /// <summary>The frames' names, and those that EventSource uses itself: no event type gets them as its name.</summary>
+    /// <summary>The frames' names, and those that EventSource uses itself: no event type gets them as its
+    /// name.</summary>
     public static readonly string[] Names =
         ["connected", "heartbeat", "ping", "pong", "test", "gap", "problem", "end", "message", "open", "error"];
 
@@ -19,7 +20,8 @@ internal static class ServerFrame
     {
         Line(output, "event: ", name);
         if (id is not null) Line(output, "id: ", id);
-        if (retryMs is { } retry) Line(output, "retry: ", retry.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (retryMs is { } retry) Line(output, "retry: ",
+            retry.ToString(System.Globalization.CultureInfo.InvariantCulture));
         output.Write("data: "u8);
         using (var json = new Utf8JsonWriter(output, s_json))
         {

@@ -108,7 +108,8 @@ internal sealed class SocketOutput : SseOutput
         {
             while (Unflushed > 0)
             {
-                var sent = await _socket.SendAsync(_waiting.AsMemory(_from, _to - _from), SocketFlags.None, _http.RequestAborted);
+                var sent = await _socket.SendAsync(_waiting.AsMemory(_from, _to - _from), SocketFlags.None,
+                    _http.RequestAborted);
                 _from += sent;
             }
         }
@@ -164,12 +165,14 @@ internal sealed class SocketOutput : SseOutput
         _waiting = [];
     }
 
-    /// <summary>The response's head. Without a length or chunks, its body ends with the connection (RFC 9112, 6.3).</summary>
+    /// <summary>The response's head. Without a length or chunks, its body ends with the connection (RFC 9112,
+    /// 6.3).</summary>
     private void WriteHead()
     {
         _http.Features.Get<CrossOrigin.Headers>()?.Write();
         var head = new StringBuilder("HTTP/1.1 200 OK\r\nConnection: close\r\nDate: ")
-            .Append(_http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().ToString("r", CultureInfo.InvariantCulture))
+            .Append(_http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().ToString("r",
+                CultureInfo.InvariantCulture))
             .Append("\r\n");
         foreach (var (name, values) in _http.Response.Headers)
             foreach (var value in values) head.Append(name).Append(": ").Append(value).Append("\r\n");

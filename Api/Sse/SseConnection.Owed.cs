@@ -7,7 +7,8 @@ internal sealed partial class SseConnection
 {
     private const int BacklogPage = 256;
 
-    /// <summary>What was owed up to the head at the beginning is carried beside the line; what comes after, on it.</summary>
+    /// <summary>What was owed up to the head at the beginning is carried beside the line; what comes after, on
+    /// it.</summary>
     private long _backlogThrough;
     private long _backlogAfter;
     private bool _backlogDone;
@@ -21,7 +22,8 @@ internal sealed partial class SseConnection
         EventRun page;
         try
         {
-            page = await _subscriber!.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage, _table.Options.MaxSendBytes);
+            page = await _subscriber!.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage,
+                _table.Options.MaxSendBytes);
         }
         catch (LogUnavailableException e)
         {
@@ -69,5 +71,6 @@ internal sealed partial class SseConnection
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
         "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
-    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq, string subscriber);
+    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
+        string subscriber);
 }

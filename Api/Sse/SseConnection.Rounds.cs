@@ -11,7 +11,8 @@ internal sealed partial class SseConnection
     /// <summary>Positions over many streams go out at most this often while events flow.</summary>
     private const long PositionEveryMs = 1000;
 
-    /// <summary>Blocks looked through in one round, beyond one a line, though the reader wants nothing in them.</summary>
+    /// <summary>Blocks looked through in one round, beyond one a line, though the reader wants nothing in
+    /// them.</summary>
     private const int MostTurns = 16;
 
     private readonly ConcurrentQueue<FeedLease> _appeared = new();
@@ -31,7 +32,8 @@ internal sealed partial class SseConnection
     {
         if (lease is null)
         {
-            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited, "More streams match than one connection reads."));
+            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited,
+                "More streams match than one connection reads."));
             return;
         }
         _appeared.Enqueue(lease);
@@ -65,7 +67,8 @@ internal sealed partial class SseConnection
 
     private bool IsPositionDue => _table.Now.Ms - _positionToldMs >= PositionEveryMs;
 
-    /// <summary>The first frame. Its id is the position as the client knows it: a gap that follows has its own.</summary>
+    /// <summary>The first frame. Its id is the position as the client knows it: a gap that follows has its
+    /// own.</summary>
     private void Greet()
     {
         _greeted = true;
@@ -120,7 +123,8 @@ internal sealed partial class SseConnection
         };
     }
 
-    private static bool IsThere(StreamLine line) => line.Feed.History.State is StreamState.Open or StreamState.Completed;
+    private static bool IsThere(StreamLine line) =>
+        line.Feed.History.State is StreamState.Open or StreamState.Completed;
 
     /// <summary>Lines in turn, while there is room in this round. True: some wait for the next.</summary>
     private async ValueTask<bool> WriteLines()
@@ -262,7 +266,8 @@ internal sealed partial class SseConnection
     private void WriteGap(StreamLine line, Gap gap)
     {
         _positionMoved = true;
-        ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json, told.line.Feed.Stream, told.gap),
+        ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
+            told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
     }
 

@@ -81,7 +81,8 @@ internal sealed partial class SseConnection
     public async Task Run(IEnumerable<StreamLine> lines)
     {
         _lines.AddRange(lines);
-        using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!).Signal(Signals.Closed), this);
+        using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!)
+            .Signal(Signals.Closed), this);
         _table.Add(this);
         foreach (var line in _lines)
         {
@@ -182,7 +183,8 @@ internal sealed partial class SseConnection
                     _sweeper.Post(this);
                     return;
                 }
-                if (Interlocked.CompareExchange(ref _signals, 0, (int)Signals.Scheduled) == (int)Signals.Scheduled) return;
+                if (Interlocked.CompareExchange(ref _signals, 0,
+                    (int)Signals.Scheduled) == (int)Signals.Scheduled) return;
             }
         }
         catch (Exception e)
@@ -207,10 +209,12 @@ internal sealed partial class SseConnection
         Volatile.Write(ref _blockedSinceMs, 0);
     }
 
-    [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug, "Connection {Connection} reads {Streams} (subscriber {Subscriber})")]
+    [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug,
+        "Connection {Connection} reads {Streams} (subscriber {Subscriber})")]
     private static partial void Opened(ILogger logger, string connection, string streams, string? subscriber);
 
-    [LoggerMessage(EventIds.ConnectionEnded, LogLevel.Debug, "Connection {Connection} ended after {Events} events, {Bytes} bytes")]
+    [LoggerMessage(EventIds.ConnectionEnded, LogLevel.Debug,
+        "Connection {Connection} ended after {Events} events, {Bytes} bytes")]
     private static partial void Ended(ILogger logger, string connection, long events, long bytes);
 
     [LoggerMessage(EventIds.ConnectionDropped, LogLevel.Warning,

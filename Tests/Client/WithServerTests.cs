@@ -44,7 +44,8 @@ public sealed class WithServerTests : IDisposable
         using var client = new EventsClient(server.Address);
         var asBilling = new ReadOptions { Subscriber = "billing" };
         await client.PublishAsync(
-            "orders", [.. Enumerable.Range(1, 200).Select(number => NewEvent.Of("n", number) with { Critical = true })]);
+            "orders", [.. Enumerable.Range(1, 200).Select(number => NewEvent.Of("n",
+                number) with { Critical = true })]);
 
         var ids = await FirstAsync(client.ReadAsync("orders", asBilling), 200);
         var results = await client.AcknowledgeAsync("orders", "billing", ids[..150]);

@@ -47,7 +47,8 @@ internal sealed class Load : IDisposable
 
     public string Summary =>
         $"{_mixed.Count} and {_whole.Count} events, "
-        + $"{_mixed.Acknowledged.Count} and {_whole.Acknowledged.Count} durable ones acknowledged, {Gaps.Count()} gaps, {_subscriber.Acknowledged} acks";
+        + $"{_mixed.Acknowledged.Count} and {_whole.Acknowledged.Count} durable ones acknowledged, "
+            + $"{Gaps.Count()} gaps, {_subscriber.Acknowledged} acks";
 
     public void Dispose()
     {

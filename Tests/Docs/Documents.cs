@@ -16,7 +16,8 @@ internal static partial class Documents
 
     /// <summary>Files of the repository, not of what is built.</summary>
     public static IEnumerable<string> Files(string pattern) =>
-        Directory.EnumerateFiles(Root, pattern, new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
+        Directory.EnumerateFiles(Root, pattern, new EnumerationOptions { RecurseSubdirectories = true,
+            AttributesToSkip = 0 })
             .Where(file => !Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Any(s_made.Contains));
 
     /// <summary>The content of fenced blocks of one language.</summary>

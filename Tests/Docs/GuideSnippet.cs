@@ -10,7 +10,8 @@ internal static class GuideSnippet
         // begin
         using var client = new EventsClient(server);
 
-        await client.PublishAsync("payments", NewEvent.Of("paid", new { Order = 1, Amount = 9.5 }) with { Critical = true });
+        await client.PublishAsync("payments",
+            NewEvent.Of("paid", new { Order = 1, Amount = 9.5 }) with { Critical = true });
 
         await foreach (var frame in client.ReadAsync("payments", new ReadOptions { Subscriber = "billing" }))
         {

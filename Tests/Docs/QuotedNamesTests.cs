@@ -7,7 +7,8 @@ namespace OrleansEvents.Tests.Docs;
 public sealed partial class QuotedNamesTests
 {
     private static readonly Dictionary<string, string> s_sources = Documents.Files("*.cs")
-        .GroupBy(Path.GetFileName).ToDictionary(same => same.Key!, same => string.Join('\n', same.Select(File.ReadAllText)));
+        .GroupBy(Path.GetFileName).ToDictionary(same => same.Key!, same => string.Join('\n',
+            same.Select(File.ReadAllText)));
 
     private static readonly string s_source = string.Join('\n', s_sources.Values);
 
@@ -54,7 +55,8 @@ public sealed partial class QuotedNamesTests
         var hops = Hops().Matches(Documents.Read("docs/one-event.md"));
         Assert.Equal(Enumerable.Range(1, 20), hops.Select(hop => int.Parse(hop.Groups[1].Value, null)));
         Assert.All(hops, hop => Assert.True(
-            Declares(s_sources[hop.Groups[2].Value], hop.Groups[3].Value), $"{hop.Value}: no such method in this file"));
+            Declares(s_sources[hop.Groups[2].Value], hop.Groups[3].Value),
+                $"{hop.Value}: no such method in this file"));
     }
 
     /// <summary>The files of a type are those that declare it; a partial type has several.</summary>

@@ -23,7 +23,8 @@ public sealed class ShellCommandTests
             await Check(command, Runnable(command, server.Address));
     }
 
-    /// <summary>As it stands, but with this server, the tests' own build, and a quick program for the slow one.</summary>
+    /// <summary>As it stands, but with this server, the tests' own build, and a quick program for the slow
+    /// one.</summary>
     private static string Runnable(string command, string address) => command
         .Replace("http://127.0.0.1:5080", address, StringComparison.Ordinal)
         .Replace("dotnet build", "dotnet --version", StringComparison.Ordinal)
@@ -64,7 +65,8 @@ public sealed class ShellCommandTests
     {
         while (await output.ReadLineAsync() is { } line)
         {
-            if (line.Contains("\"seq\":1,", StringComparison.Ordinal) || line.Contains(" hello 1 ", StringComparison.Ordinal))
+            if (line.Contains("\"seq\":1,", StringComparison.Ordinal) || line.Contains(" hello 1 ",
+                StringComparison.Ordinal))
                 return;
         }
         Assert.Fail($"{command}: ended without an event");

@@ -83,7 +83,8 @@ internal sealed class EngineUnderTest : IDisposable
 
     public Task<Outcome<Published>> BeginPublish(string stream, string data, bool critical = false, string? key = null)
     {
-        var publish = Engine.Publish(stream, new[] { StreamUnderTest.Event(data, critical, key) }, null, CancellationToken.None).AsTask();
+        var publish = Engine.Publish(stream, new[] { StreamUnderTest.Event(data, critical, key) }, null,
+            CancellationToken.None).AsTask();
         Turn();
         return publish;
     }
@@ -93,7 +94,8 @@ internal sealed class EngineUnderTest : IDisposable
 
     public FeedLease Follow(string stream) => Finish(Engine.Follow(stream)).Value!;
 
-    public Task<Outcome<IReadOnlyList<Acknowledged>>> BeginAcknowledge(string stream, string subscriber, params Cursor[] ids)
+    public Task<Outcome<IReadOnlyList<Acknowledged>>> BeginAcknowledge(string stream, string subscriber,
+        params Cursor[] ids)
     {
         var request = new AckRequest([.. ids.Select(id => id.ToString())], null);
         var acknowledge = Engine.Acknowledge(stream, subscriber, request, CancellationToken.None).AsTask();

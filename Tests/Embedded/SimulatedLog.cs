@@ -139,7 +139,8 @@ internal sealed class SimulatedLog(MemoryEventLog disk, Random random) : IEventL
             var done = happens ? work() : null;
             if (!answered) return;
             if (done is { IsFaulted: true }) Answer.SetException(done.Exception!.InnerException!);
-            else if (fails || done is null) Answer.SetException(new LogUnavailableException("The simulated storage failed."));
+            else if (fails || done is null)
+                Answer.SetException(new LogUnavailableException("The simulated storage failed."));
             else Answer.SetResult(done.Result);
         }
     }

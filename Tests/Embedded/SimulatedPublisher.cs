@@ -15,7 +15,8 @@ internal sealed class SimulatedPublisher(Simulation simulation)
     {
         var isRetry = _unanswered is not null;
         var (to, events) = _unanswered ?? (stream, Make(durable));
-        var safe = events.All(each => each.Key is not null) && (Simulation.IsDurable(to) || events.Any(each => each.Critical == true));
+        var safe = events.All(each => each.Key is not null) && (Simulation.IsDurable(to) || events.Any(each =>
+            each.Critical == true));
         _unanswered = safe ? (to, events) : null;
         var each = new List<PublishedEvent>();
         var answer = await simulation.Engine.Publish(to, events, each, CancellationToken.None);

@@ -39,7 +39,8 @@ internal sealed class Simulation : IAsyncDisposable
         (Random, _weather) = (new Random(seed), weather);
         _publishers = [.. Enumerable.Range(0, 4).Select(_ => new SimulatedPublisher(this))];
         _readers = [.. Enumerable.Range(0, 6).Select(index => new SimulatedReader(_streams[index % 3], this))];
-        _subscribers = [.. Enumerable.Range(0, 4).Select(index => new SimulatedSubscriber(_streams[index % 3], $"s{index}", this))];
+        _subscribers = [.. Enumerable.Range(0, 4).Select(index => new SimulatedSubscriber(_streams[index % 3],
+            $"s{index}", this))];
         Start();
     }
 
@@ -118,7 +119,8 @@ internal sealed class Simulation : IAsyncDisposable
         var stream = _streams[Random.Next(_streams.Length)];
         switch (Random.Next(10))
         {
-            case < 5: Begin(_publishers[Random.Next(_publishers.Count)], who => who.Publish(stream, Random.Next(3) == 0)); break;
+            case < 5: Begin(_publishers[Random.Next(_publishers.Count)], who => who.Publish(stream,
+                Random.Next(3) == 0)); break;
             case < 8: Begin(_readers[Random.Next(_readers.Count)], who => who.Connect(1 + Random.Next(60))); break;
             default: Begin(_subscribers[Random.Next(_subscribers.Count)], who => who.Connect(Random.Next(10))); break;
         }
@@ -149,7 +151,8 @@ internal sealed class Simulation : IAsyncDisposable
 
     private void Configure()
     {
-        var configured = Engine.Configure("durable", "{\"durable\":true,\"buffer\":5}"u8.ToArray(), CancellationToken.None).AsTask();
+        var configured = Engine.Configure("durable", "{\"durable\":true,\"buffer\":5}"u8.ToArray(),
+            CancellationToken.None).AsTask();
         Finish(configured);
         Assert.Null(configured.Result.Refusal);
     }
@@ -224,7 +227,8 @@ internal sealed class Simulation : IAsyncDisposable
         var opened = _disk.Open(stream, 1, create: true, 0).GetAwaiter().GetResult()!;
         using var run = _disk.Read(opened.Handle.Id, 0, int.MaxValue, int.MaxValue).GetAwaiter().GetResult();
         var stored = new Dictionary<long, string>();
-        foreach (ref readonly var slot in run.Slots) stored.Add(slot.Seq, StreamUnderTest.DataOf(run.FrameOf(slot), slot));
+        foreach (ref readonly var slot in run.Slots) stored.Add(slot.Seq, StreamUnderTest.DataOf(run.FrameOf(slot),
+            slot));
         Truth.CheckStored(stream, stored, opened.TrimmedThrough);
     }
 }

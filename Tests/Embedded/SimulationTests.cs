@@ -38,8 +38,10 @@ public sealed class SimulationTests(ITestOutputHelper output)
             {
                 var simulation = new Simulation(seed, weather);
                 simulation.Run(_steps);
-                output.WriteLine($"  {simulation.Truth.Count} events, {simulation.Refused} refused, {simulation.Crashes} crashes, "
-                    + $"{simulation.Restarts} restarts, {simulation.Gaps.Count} gaps, {simulation.Acknowledged} acknowledged");
+                output.WriteLine($"  {simulation.Truth.Count} events, {simulation.Refused} refused, "
+                    + $"{simulation.Crashes} crashes, "
+                    + $"{simulation.Restarts} restarts, {simulation.Gaps.Count} gaps, "
+                    + $"{simulation.Acknowledged} acknowledged");
                 done.Add(simulation);
             }
             finally
@@ -51,5 +53,6 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     private static int? Number(string name) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var number)
+            ? number : null;
 }

@@ -1,6 +1,7 @@
 namespace OrleansEvents.Tests.Embedded;
 
-/// <summary>Every continuation of one simulated process, run on the test's thread in an order that the seed decides.</summary>
+/// <summary>Every continuation of one simulated process, run on the test's thread in an order that the seed
+/// decides.</summary>
 internal sealed class Turns(Random random) : SynchronizationContext
 {
     private readonly List<(SendOrPostCallback Call, object? State)> _waiting = [];

@@ -28,7 +28,8 @@ public sealed class WaitingTests
     {
         await using var server = await TestServer.Start("--Sse:KeepAlive", "0.1");
         using var connection = await server.Connect();
-        await connection.Request("GET", "/api/streams/orders/events?heartbeat=300", headers: "Accept: text/event-stream\r\n");
+        await connection.Request("GET", "/api/streams/orders/events?heartbeat=300",
+            headers: "Accept: text/event-stream\r\n");
         Assert.Equal(HttpStatusCode.OK, (await connection.ReceiveHead()).Status);
 
         var lines = new List<string?>();

@@ -59,12 +59,14 @@ internal sealed partial class EventStreamModel
         }
     }
 
-    private (ErrorCode? Refusal, PendingBatch? Await, List<long> Ids, List<bool> Duplicates, Batch? Batch) Expect(NewEvent[] events)
+    private (ErrorCode? Refusal, PendingBatch? Await, List<long> Ids, List<bool> Duplicates,
+        Batch? Batch) Expect(NewEvent[] events)
     {
         var (ids, duplicates) = (new List<long>(), new List<bool>());
         ExpireKeys();
         var keyed = events.Count(one => one.Key is not null);
-        if (keyed > 0 && _keys.Count + keyed > _limits.Keys) return (ErrorCode.RateLimited, null, ids, duplicates, null);
+        if (keyed > 0 && _keys.Count + keyed > _limits.Keys) return (ErrorCode.RateLimited, null, ids, duplicates,
+            null);
         var inRequest = new Dictionary<string, Shown>();
         var batch = new Batch(_logAll || events.Any(one => one.Critical == true), Now.Ms);
         var next = _lastGiven + 1;
@@ -74,7 +76,8 @@ internal sealed partial class EventStreamModel
             var known = one.Key is null ? null : _keys.GetValueOrDefault(one.Key);
             var twin = one.Key is null ? null : inRequest.GetValueOrDefault(one.Key);
             if (known?.Awaited is { } awaited) return (null, awaited, ids, duplicates, null);
-            var first = twin is not null ? (twin.Data, twin.Critical) : known is not null ? (known.Data, known.Critical) : default;
+            var first = twin is not null ? (twin.Data, twin.Critical) : known is not null ? (known.Data,
+                known.Critical) : default;
             if (first.Data is not null && first != (data, one.Critical == true))
                 return (ErrorCode.KeyConflict, null, ids, duplicates, null);
             if (twin is not null || known is not null)
@@ -190,10 +193,12 @@ internal sealed partial class EventStreamModel
         return new(DataOf(run.FrameOf(slot), slot), slot.Critical, row.Seq, Now.Ms + row.ExpiresMs - Now.UnixMs, null);
     }
 
-    /// <summary>After a crash the ring is the newest of what storage has, and all that was confirmed is there.</summary>
+    /// <summary>After a crash the ring is the newest of what storage has, and all that was confirmed is
+    /// there.</summary>
     private void ReadBack()
     {
-        using var stored = _under.Log.Read(_under.Opened.Handle.Id, 0, int.MaxValue, int.MaxValue).GetAwaiter().GetResult();
+        using var stored = _under.Log.Read(_under.Opened.Handle.Id, 0, int.MaxValue, int.MaxValue).GetAwaiter()
+            .GetResult();
         _ring.Clear();
         var found = new Dictionary<long, string>();
         foreach (ref readonly var slot in stored.Slots)

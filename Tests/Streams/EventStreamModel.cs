@@ -12,7 +12,8 @@ namespace OrleansEvents.Tests.Streams;
 internal sealed partial class EventStreamModel
 {
     private readonly StreamUnderTest _under;
-    private readonly StreamLimits _limits = new(Keys: 40, VoidAfter: TimeSpan.FromSeconds(1), CommitLimit: TimeSpan.FromSeconds(5));
+    private readonly StreamLimits _limits = new(Keys: 40, VoidAfter: TimeSpan.FromSeconds(1),
+        CommitLimit: TimeSpan.FromSeconds(5));
     private readonly List<Batch> _staged = [];
     private readonly List<Shown> _ring = [];
     private readonly Dictionary<string, KnownKey> _keys = [];
@@ -41,7 +42,8 @@ internal sealed partial class EventStreamModel
 
     private Instant Now => _under.Now;
 
-    /// <summary>Appends a batch. Bits of <paramref name="how"/>: critical, keyed, a key used before, other content.</summary>
+    /// <summary>Appends a batch. Bits of <paramref name="how"/>: critical, keyed, a key used before, other
+    /// content.</summary>
     public void Append(int count, int how)
     {
         var events = new NewEvent[count];
@@ -76,7 +78,8 @@ internal sealed partial class EventStreamModel
         Assert.Equal(expected.Count > 0, work is not null);
         if (work is null) return;
         Assert.Equal(expected.SelectMany(batch => batch.Events).Select(one => one.Seq), SeqsOf(work.Runs));
-        Assert.Equal(expected.SelectMany(batch => batch.Events).Where(one => one.Key is not null).Select(one => one.Key),
+        Assert.Equal(expected.SelectMany(batch => batch.Events).Where(one => one.Key is not null).Select(one =>
+            one.Key),
             work.Keys.Select(key => key.Key));
         foreach (var batch in expected) batch.Taken = true;
         (_inFlight, _work, _workIsVoid) = (expected, work, false);
@@ -116,7 +119,8 @@ internal sealed partial class EventStreamModel
         Evict();
         if (due) MakeVoid();
         if (trimmed == 0 || _reopenEpoch is not null) return;
-        Assert.True(Stream.StoredCount >= Math.Min(before, _settings.Retention.Count ?? 0), "Trimmed more than retention allows.");
+        Assert.True(Stream.StoredCount >= Math.Min(before, _settings.Retention.Count ?? 0),
+            "Trimmed more than retention allows.");
         _under.Log.Trim(_under.Handle, trimmed, Now.UnixMs).GetAwaiter().GetResult();
         foreach (var seq in _mustStay.Keys.Where(seq => seq <= trimmed).ToList()) _mustStay.Remove(seq);
     }

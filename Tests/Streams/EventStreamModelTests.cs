@@ -9,9 +9,12 @@ public sealed class EventStreamModelTests
 {
     private static readonly Gen<Step> _step =
         from kind in Gen.Frequency(
-            (12, Gen.Constant(StepKind.Append)), (6, Gen.Constant(StepKind.NextCommit)), (6, Gen.Constant(StepKind.CommitDone)),
-            (4, Gen.Constant(StepKind.Tick)), (3, Gen.Constant(StepKind.BeginReopen)), (3, Gen.Constant(StepKind.Reopened)),
-            (1, Gen.Constant(StepKind.Reserve)), (1, Gen.Constant(StepKind.Configure)), (1, Gen.Constant(StepKind.EvictAll)),
+            (12, Gen.Constant(StepKind.Append)), (6, Gen.Constant(StepKind.NextCommit)), (6,
+                Gen.Constant(StepKind.CommitDone)),
+            (4, Gen.Constant(StepKind.Tick)), (3, Gen.Constant(StepKind.BeginReopen)), (3,
+                Gen.Constant(StepKind.Reopened)),
+            (1, Gen.Constant(StepKind.Reserve)), (1, Gen.Constant(StepKind.Configure)), (1,
+                Gen.Constant(StepKind.EvictAll)),
             (1, Gen.Constant(StepKind.Restart)), (1, Gen.Constant(StepKind.Crash)))
         from a in Gen.Choose(0, 1 << 16)
         from b in Gen.Choose(0, 99)
@@ -66,7 +69,8 @@ public sealed class EventStreamModelTests
                 case StepKind.BeginReopen: model.BeginReopen(); break;
                 case StepKind.Reopened: model.Reopened(happened: b < 80, succeeded: b < 60); break;
                 case StepKind.Reserve: model.Reserve(b < 70); break;
-                case StepKind.Configure: model.Configure(1 + a % 8, a % 5 == 0, happened: b < 85, succeeded: b < 70); break;
+                case StepKind.Configure: model.Configure(1 + a % 8, a % 5 == 0, happened: b < 85,
+                    succeeded: b < 70); break;
                 case StepKind.EvictAll: model.EvictAll(); break;
                 case StepKind.Restart: model.Restart(); break;
                 default: model.Crash(happened: b < 50); break;

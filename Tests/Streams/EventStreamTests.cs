@@ -122,7 +122,8 @@ public sealed class EventStreamTests
         var under = new StreamUnderTest();
         under.Append(Event("1", key: "a"));
         Assert.Equal(ErrorCode.KeyConflict, under.Append(Event("2"), Event("other", key: "a")).Refusal!.Value.Code);
-        Assert.Equal(ErrorCode.KeyConflict, under.Append(Event("1", key: "c"), Event("2", key: "c")).Refusal!.Value.Code);
+        Assert.Equal(ErrorCode.KeyConflict, under.Append(Event("1", key: "c"), Event("2", key: "c"))
+            .Refusal!.Value.Code);
         Assert.Equal(2, under.Append(Event("3", key: "c")).Published.First.Seq);
     }
 

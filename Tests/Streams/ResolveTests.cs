@@ -113,12 +113,15 @@ public sealed class ResolveTests
         var history = new StreamHistory
         {
             State = StreamState.Open,
-            Epochs = [new(1, 1, 20, past[0] == "graceful"), new(2, 21, 40, past[1] == "graceful"), new(3, 41, null, false)],
+            Epochs = [new(1, 1, 20, past[0] == "graceful"), new(2, 21, 40, past[1] == "graceful"), new(3, 41, null,
+                false)],
         };
         foreach (var word in past[2..])
         {
-            var (name, value) = (word[..word.IndexOf(':', StringComparison.Ordinal)], word[(word.IndexOf(':', StringComparison.Ordinal) + 1)..]);
-            var numbers = value.Split('-').Select(text => long.Parse(text, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+            var (name, value) = (word[..word.IndexOf(':', StringComparison.Ordinal)], word[(word.IndexOf(':',
+                StringComparison.Ordinal) + 1)..]);
+            var numbers = value.Split('-').Select(text => long.Parse(text,
+                System.Globalization.CultureInfo.InvariantCulture)).ToArray();
             history = name switch
             {
                 "since" => history with { DurableSince = numbers[0] },

@@ -18,17 +18,20 @@ public sealed class StreamFeedReadersTests
     {
         const int Appended = 40_000;
         var memory = new FeedMemory();
-        var feed = new StreamFeed("x", memory) { History = new StreamHistory { State = StreamState.Open, Epochs = [new(1, 1, null, false)] } };
+        var feed = new StreamFeed("x", memory) { History = new StreamHistory { State = StreamState.Open,
+            Epochs = [new(1, 1, null, false)] } };
         if (watched) feed.Watch(new Deaf());
         using var done = new CancellationTokenSource();
         var readers = Enumerable.Range(0, Readers)
-            .Select(index => Task.Factory.StartNew(() => Read(feed, index, done.Token), TaskCreationOptions.LongRunning))
+            .Select(index => Task.Factory.StartNew(() => Read(feed, index, done.Token),
+                TaskCreationOptions.LongRunning))
             .ToList();
         var random = new Random(events);
         for (var seq = 1L; seq <= Appended;)
         {
             using var run = new EventRun();
-            for (var count = random.Next(1, 8); count > 0 && seq <= Appended; count--) Add(run, seq++, random.Next(60, 900));
+            for (var count = random.Next(1, 8); count > 0 && seq <= Appended; count--) Add(run, seq++, random.Next(60,
+                900));
             feed.Append(run);
             feed.Evict(events, bytes);
             if (random.Next(2000) == 0) feed.Clear();
@@ -40,7 +43,8 @@ public sealed class StreamFeedReadersTests
         Assert.Equal(0, memory.Used);
     }
 
-    /// <summary>Reads until the writer is done and nothing is left; what was read and what was told as missed.</summary>
+    /// <summary>Reads until the writer is done and nothing is left; what was read and what was told as
+    /// missed.</summary>
     private static (long Read, long Missed) Read(StreamFeed feed, int index, CancellationToken done)
     {
         var (read, missed) = (0L, 0L);

@@ -24,7 +24,8 @@ public sealed class StreamFeedTests
     {
         var under = new StreamUnderTest(StreamSettings.Default with { Buffer = 3 });
         var reader = new FeedReader(0);
-        for (var i = 0; i < 200; i++) under.Append(Event(i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        for (var i = 0; i < 200; i++)
+            under.Append(Event(i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(FeedRead.Behind, under.Feed.Read(ref reader, 1000, out _));
         var start = under.Feed.Overtaken(0, GapReason.Slow);
         Assert.Equal((197, 197L), (start.Seq, start.Gap!.Value.Missed));
@@ -76,7 +77,8 @@ public sealed class StreamFeedTests
         under.Append([.. Enumerable.Range(0, 20).Select(_ => Event("12345"))]);
         var frame = (int)(under.Feed.Bytes / 20);
         var reader = new FeedReader(0);
-        foreach (var (bytes, expected) in new[] { (1, 1), (frame, 1), (2 * frame - 1, 1), (2 * frame, 2), (7 * frame + 1, 7) })
+        foreach (var (bytes, expected) in new[] { (1, 1), (frame, 1), (2 * frame - 1, 1), (2 * frame, 2), (7 * frame
+            + 1, 7) })
         {
             Assert.Equal(FeedRead.Block, under.Feed.Read(ref reader, bytes, out var block));
             using (block) Assert.Equal(expected, block.Count);

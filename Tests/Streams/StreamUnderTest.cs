@@ -72,7 +72,8 @@ internal sealed class StreamUnderTest
         Stream.Reopened(Log.Reopen(Stream.Handle, NewEpoch(), confirmed, next).GetAwaiter().GetResult());
     }
 
-    /// <summary>Opens what the log has, as after a crash; after <see cref="CloseGracefully"/> as after a restart.</summary>
+    /// <summary>Opens what the log has, as after a crash; after <see cref="CloseGracefully"/> as after a
+    /// restart.</summary>
     public void Open()
     {
         Opened = Log.Open(Name, NewEpoch(), create: true, Now.UnixMs).GetAwaiter().GetResult()!;
@@ -106,7 +107,8 @@ internal sealed class StreamUnderTest
         {
             using (block)
             {
-                for (var i = 0; i < block.Count; i++) found.Add((block[i].Seq, DataOf(block.Frame(block[i]), block[i])));
+                for (var i = 0; i < block.Count; i++) found.Add((block[i].Seq, DataOf(block.Frame(block[i]),
+                    block[i])));
                 reader.Pass(block, block.Count);
             }
         }

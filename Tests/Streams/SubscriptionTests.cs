@@ -50,7 +50,8 @@ public sealed class SubscriptionTests
     [Fact]
     public void A_subscription_does_what_plain_sets_say()
     {
-        var step = from kind in Gen.Frequency((6, Gen.Constant(0)), (5, Gen.Constant(1)), (5, Gen.Constant(2)), (2, Gen.Constant(3)),
+        var step = from kind in Gen.Frequency((6, Gen.Constant(0)), (5, Gen.Constant(1)), (5, Gen.Constant(2)), (2,
+            Gen.Constant(3)),
                        (3, Gen.Constant(4)), (1, Gen.Constant(5)), (1, Gen.Constant(6)))
                    from a in Gen.Choose(0, 1000)
                    select (kind, a);
@@ -68,7 +69,8 @@ public sealed class SubscriptionTests
         return subscription;
     }
 
-    /// <summary>Sets of numbers: what is retained, delivered, being acknowledged, acknowledged, and what storage has.</summary>
+    /// <summary>Sets of numbers: what is retained, delivered, being acknowledged, acknowledged, and what storage
+    /// has.</summary>
     private sealed class Model
     {
         private readonly SortedSet<long> _retained = [];
@@ -128,7 +130,8 @@ public sealed class SubscriptionTests
         private void AcknowledgeUpTo(int a)
         {
             var upTo = a % (_head + 2);
-            var expected = Owed.Where(seq => seq <= upTo && (_delivered.Contains(seq) || _acknowledging.Contains(seq))).ToList();
+            var expected = Owed.Where(seq => seq <= upTo && (_delivered.Contains(seq) || _acknowledging.Contains(seq)))
+                .ToList();
             Assert.Equal(expected, _subscription.BeginAcknowledgeUpTo(upTo));
             _acknowledging.UnionWith(expected);
         }
@@ -174,7 +177,8 @@ public sealed class SubscriptionTests
             Assert.Equal(Owed.Count(), _subscription.PendingCount);
             Assert.Equal(Owed.Any() ? Owed.First() - 1 : _head, _subscription.DoneThrough(_head));
             foreach (var seq in _retained)
-                Assert.Equal(_acknowledged.Contains(seq) ? OwedState.Acknowledged : OwedState.Owed, _subscription.StateOf(seq));
+                Assert.Equal(_acknowledged.Contains(seq) ? OwedState.Acknowledged : OwedState.Owed,
+                    _subscription.StateOf(seq));
             // Bounded by what is retained: the stored ranges too.
             Assert.True(_subscription.Save().Length < 120 + 44 * (_retained.Count + 1));
         }

@@ -27,7 +27,8 @@ internal static class PeerHost
         return app.RunAsync();
     }
 
-    private static ServerSentEventsResult<string> Read(string stream, PeerStreams streams, CancellationToken cancelled) =>
+    private static ServerSentEventsResult<string> Read(string stream, PeerStreams streams,
+        CancellationToken cancelled) =>
         TypedResults.ServerSentEvents(streams.Get(stream).Read(cancelled));
 
     private static async Task<Created<PublishAnswer>> Publish(
