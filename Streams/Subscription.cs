@@ -38,8 +38,7 @@ public readonly record struct OwedEvent(long Seq, int Attempt);
 /// stream's retained critical events, which the host tells (<see cref="Owe"/>, <see cref="OweOlder"/>), and which lapse
 /// when they are trimmed. Called in the owner's turn.
 /// <para>An owed event is <i>waiting</i>, then <i>delivered</i>, perhaps again, then <i>being acknowledged</i> while
-/// the
-/// new state is saved, then gone. A failed save puts it back. Acknowledged events at the front move the
+/// the new state is saved, then gone. A failed save puts it back. Acknowledged events at the front move the
 /// watermark.</para>
 /// <para>Invariants: owed numbers increase; an event at or below the watermark, or acknowledged, is never owed again;
 /// memory changes after storage.</para>

@@ -16,12 +16,11 @@ internal static class EmbeddedParts
         services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<StartNotes>()));
         services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
-            options.Storage.CircuitOpen,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreCircuit>>()));
+            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<StoreCircuit>>()));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
-                options.Limits.PatternStreams,
-            options.Limits.SubscribersPerStream)));
+            options.Limits.PatternStreams, options.Limits.SubscribersPerStream)));
         services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<EmbeddedStreams>());
         services.AddSingleton(provider =>
         {

@@ -88,8 +88,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
     {
         var (id, through) = (0L, 0L);
         // Asked before reading: what storage has beyond may be made void meanwhile.
-        if (await Ask(stream, open => (id, through) = (open.Handle.Id,
-            open.ReadableThrough)) is { } refused) return refused;
+        if (await Ask(stream, open => (id, through) = (open.Handle.Id, open.ReadableThrough)) is { } refused)
+            return refused;
         try
         {
             var run = await _context.Log.Read(id, after, maxEvents, maxBytes);

@@ -7,12 +7,12 @@ namespace OrleansEvents.Api.Endpoints;
 internal sealed class Operations(OperationsOptions options, TimeProvider time)
 {
     /// <summary>An operation that writes.</summary>
-    public ValueTask<Outcome<T>> Limit<T>(ValueTask<Outcome<T>> operation) => Limit(operation, options.Timeout
-        + options.VoidAfter);
+    public ValueTask<Outcome<T>> Limit<T>(ValueTask<Outcome<T>> operation) =>
+        Limit(operation, options.Timeout + options.VoidAfter);
 
     /// <summary>A simple one, that looks.</summary>
-    public ValueTask<Outcome<T>> LimitSimple<T>(ValueTask<Outcome<T>> operation) => Limit(operation,
-        options.SimpleTimeout);
+    public ValueTask<Outcome<T>> LimitSimple<T>(ValueTask<Outcome<T>> operation) =>
+        Limit(operation, options.SimpleTimeout);
 
     private ValueTask<Outcome<T>> Limit<T>(ValueTask<Outcome<T>> operation, TimeSpan limit) =>
         operation.IsCompletedSuccessfully ? operation : Wait(operation, limit);

@@ -74,8 +74,8 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
     private static PublishForm? FormOf(HttpRequest request)
     {
         if (request.Headers.ContentEncoding.Count > 0) return null;
-        if (request.ContentType is not { Length: > 0 } text) return request.Headers.Origin.Count == 0
-            ? PublishForm.Json : null;
+        if (request.ContentType is not { Length: > 0 } text)
+            return request.Headers.Origin.Count == 0 ? PublishForm.Json : null;
         if (!MediaTypeHeaderValue.TryParse(text, out var type)) return null;
         if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8",
             StringComparison.OrdinalIgnoreCase))

@@ -75,11 +75,11 @@ internal static class StreamsEndpoints
             StatusCodes.Status200OK,
             StreamJson.Write);
 
-    private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) => endpoint.Publish(http,
-        stream);
+    private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) =>
+        endpoint.Publish(http, stream);
 
-    private static Task Read(HttpContext http, string stream, ReadEndpoint endpoint) => endpoint.One(http, stream,
-        raw: false);
+    private static Task Read(HttpContext http, string stream, ReadEndpoint endpoint) =>
+        endpoint.One(http, stream, raw: false);
 
     private static Task ReadMany(HttpContext http, ReadEndpoint endpoint) =>
         http.Request.Query.TryGetValue("streams", out var patterns)
