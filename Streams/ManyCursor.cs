@@ -31,6 +31,9 @@ public sealed class ManyCursor
     /// <summary>The length at which a text would be taken for one stream's cursor, without the kind.</summary>
     private const int AmbiguousBytes = 14;
 
+    /// <summary>Lengthens such a text. No other begins so: the first name shares nothing with one before it.</summary>
+    private const byte Padding = 0xFF;
+
     private const int MaxNibble = 15;
 
     private readonly KeyValuePair<string, Cursor>[] _positions;
@@ -78,7 +81,7 @@ public sealed class ManyCursor
             if (bytes.Count > maxBytes) return FormatTime(nowMs);
             previous = name;
         }
-        if (bytes.Count == AmbiguousBytes) bytes.Add(0);
+        if (bytes.Count == AmbiguousBytes) bytes.Insert(0, Padding);
         var text = PositionsKind + Base64Url.EncodeToString(CollectionsMarshal.AsSpan(bytes));
         return text.Length <= maxLength ? text : FormatTime(nowMs);
     }
@@ -114,7 +117,7 @@ public sealed class ManyCursor
         // Not TryDecodeFromChars: it throws for a text that is cut off.
         if (Base64Url.DecodeFromChars(text, bytes, out _, out var length) != OperationStatus.Done) return null;
         ReadOnlySpan<byte> rest = bytes[..length];
-        if (length == AmbiguousBytes + 1 && rest[^1] == 0) rest = rest[..^1];
+        if (length == AmbiguousBytes + 1 && rest[0] == Padding) rest = rest[1..];
         var positions = new List<KeyValuePair<string, Cursor>>();
         var previous = "";
         while (!rest.IsEmpty)

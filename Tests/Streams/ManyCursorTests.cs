@@ -40,6 +40,17 @@ public sealed class ManyCursorTests
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
     }
 
+    [Theory]
+    [InlineData("abc")]
+    [InlineData("abcd")]
+    [InlineData("abcde")]
+    public void A_position_before_a_streams_first_event_comes_back(string stream)
+    {
+        var position = KeyValuePair.Create(stream, new Cursor(ulong.MaxValue, 0));
+        Assert.True(ManyCursor.TryParse(ManyCursor.Format([position], Now), out var cursor));
+        Assert.Equal([position], cursor.Positions);
+    }
+
     [Fact]
     public void No_text_is_as_long_as_one_streams_cursor()
     {
