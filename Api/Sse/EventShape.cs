@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using OrleansEvents.Streams;
 
@@ -26,8 +25,8 @@ internal sealed class EventShape
     /// <param name="ids">Whether event frames carry an SSE id: not on a connection over many streams.</param>
     public EventShape(IReadOnlyList<string>? types, bool names, bool raw, bool ids)
     {
-        _types = types?.Select(type => JsonEncodedText.Encode(type, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
-            .EncodedUtf8Bytes.ToArray()).ToArray();
+        // What cannot be a type is the type of nothing.
+        _types = types?.Select(type => EventType.TryEncode(type, out var canonical) ? canonical : []).ToArray();
         (_names, _raw, _ids) = (names, raw, ids);
     }
 

@@ -16,6 +16,17 @@ public sealed class ShapeTests
         Assert.Equal([2, 4], (await server.Poll("s", "types=b,%22%C3%BC%5C")).NumbersOf());
     }
 
+    [Theory]
+    [InlineData("🚀")]
+    [InlineData("a&b<c>'d+e")]
+    [InlineData("a\u00a0b")]
+    public async Task A_type_is_asked_for_as_it_was_published(string type)
+    {
+        await using var server = await TestServer.Start();
+        await server.Publish("s", $$"""[{"type":"other","data":1},{"type":"{{type}}","data":2}]""");
+        Assert.Equal([2], (await server.Poll("s", $"types={Uri.EscapeDataString(type)}")).NumbersOf());
+    }
+
     [Fact]
     public async Task Names_are_the_types_but_for_those_that_are_reserved()
     {
