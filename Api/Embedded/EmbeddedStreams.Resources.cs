@@ -62,34 +62,29 @@ internal sealed partial class EmbeddedStreams
 
     public ValueTask<Outcome<SubscriberDescription>> DescribeSubscriber(string stream, string subscriber) =>
         Hold(stream, create: false, host => ValueTask.FromResult<Outcome<SubscriberDescription>>(
-            host.DescribeSubscriber(subscriber) is { } described ? described : NoSubscriber(stream, subscriber)));
+            host.DescribeSubscriber(subscriber) is { } described ? described : host.NoSubscriber(subscriber)));
 
     public ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel) =>
         Hold<int>(stream, create: false, async host =>
-            await host.RemoveSubscriber(subscriber) ?? NoSubscriber(stream, subscriber));
+            await host.RemoveSubscriber(subscriber) ?? host.NoSubscriber(subscriber));
 
     public ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,
         AckRequest request, CancellationToken cancel) =>
         Hold(stream, create: false, async host =>
-            await host.Acknowledge(subscriber, request) ?? NoSubscriber(stream, subscriber));
+            await host.Acknowledge(subscriber, request) ?? NoStream(stream));
 
     public ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit) =>
         Hold<PendingPage>(stream, create: false, async host =>
         {
             try
             {
-                return await host.Pending(subscriber, after, limit, PendingPageBytes) is { } page
-                    ? page
-                    : NoSubscriber(stream, subscriber);
+                return await host.Pending(subscriber, after, limit, PendingPageBytes) ?? NoStream(stream);
             }
             catch (LogUnavailableException)
             {
                 return StoreCircuit.Untaken;
             }
         });
-
-    private static Refusal NoSubscriber(string stream, string subscriber) =>
-        new(ErrorCode.NotFound, $"The stream {stream} has no subscriber {subscriber}.");
 
     private static Outcome<StreamDescription> Describe(StreamHost host)
     {

@@ -92,7 +92,7 @@ internal sealed partial class StreamHost
     private static Refusal Unregistered =>
         new(ErrorCode.StoreUnavailable, "The subscriber could not be registered.", TimeSpan.FromSeconds(1));
 
-    private Refusal NoSubscriber(string subscriber) =>
+    public Refusal NoSubscriber(string subscriber) =>
         new(ErrorCode.NotFound, $"The stream {Name} has no subscriber {subscriber}.");
 
     private Task<bool> IsRegistered(string subscriber)
