@@ -79,7 +79,7 @@ internal static class SqliteSchema
         // Where a later step's tables begin depends on the file, and repairing must know it without the first page.
         $"""
         ALTER TABLE subscribers ADD COLUMN wakes INTEGER NOT NULL DEFAULT 0;
-        CREATE INDEX subscribers_to_wake ON subscribers(stream) WHERE wakes = 1;
+        CREATE INDEX subscribers_to_wake ON subscribers(stream, wakes) WHERE wakes = 1;
         CREATE TABLE parked(
             id INTEGER PRIMARY KEY,
             stream INTEGER NOT NULL,
