@@ -21,6 +21,10 @@ internal sealed record ReadRequest
 
     public IReadOnlyList<string>? Types { get; private init; }
 
+    /// <summary>The types that are read: a subscriber's own in place of the request's; null: every type.</summary>
+    public IReadOnlyList<string>? TypesFor(ISubscriberSession? subscriber) =>
+        subscriber is null ? Types : subscriber.Policy.Types is { Count: > 0 } types ? types : null;
+
     public bool Names { get; private init; }
 
     public bool Raw { get; init; }

@@ -30,8 +30,8 @@ internal sealed partial class SseConnection
         };
         if (_subscriber.Expired is not { } gap) return;
         _tellsExpired = true;
-        ServerFrame.Write(_output, "gap", (_lines[0], gap), static (json, told) => GapJson.Write(json,
-            told.Item1.Feed.Stream, told.gap));
+        ServerFrame.Write(_output, "gap", (_lines[0].Feed.Stream, gap), static (json, told) =>
+            GapJson.Write(json, told.Stream, told.gap));
     }
 
     /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
@@ -60,7 +60,8 @@ internal sealed partial class SseConnection
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))
-                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!, page.Attempts[i]);
+                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!,
+                    page.Attempts[i]);
         }
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
@@ -122,7 +123,7 @@ internal sealed partial class SseConnection
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried, attempt {Attempt}")]
+        "Connection {Connection}: stream {Stream}, seq {Seq} owed to {Subscriber} carried, attempt {Attempt}")]
     private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
         string subscriber, int attempt);
 }

@@ -21,6 +21,7 @@ internal sealed partial class SseConnection
     private bool _greeted;
     private bool _finishing;
     private bool _positionMoved;
+    private StreamLine? _endsLater;
     private long _positionToldMs;
 
     /// <summary>A time at which everything had been passed, Unix milliseconds.</summary>
@@ -49,7 +50,10 @@ internal sealed partial class SseConnection
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
         if (_subscriber is { IsOver: true }) _finishing = true;
-        var more = await WriteOwed() || await WriteLines();
+        var more = await WriteOwed();
+        if (_endsLater is { } line) Await(line);
+        _endsLater = null;
+        more = more || await WriteLines();
         if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
@@ -185,7 +189,9 @@ internal sealed partial class SseConnection
             case FeedRead.Behind:
                 return await CatchUp(line, budget);
             default:
-                if (state == StreamState.Completed) WriteEnd(line, "completed");
+                // What is owed and not due yet comes before the end.
+                if (state == StreamState.Completed && _subscriber is { HasMore: true }) _endsLater = line;
+                else if (state == StreamState.Completed) WriteEnd(line, "completed");
                 return false;
         }
     }
