@@ -75,8 +75,10 @@ internal sealed class EventShape
             output.Write(json);
             return;
         }
-        output.Write(json[..^1]);
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}}}"), output);
+        var last = json.Length - 1 - slot.LastMembersLength;
+        output.Write(json[..last]);
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}"), output);
+        output.Write(json[last..]);
     }
 
     private void WriteRaw(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot, bool id)
