@@ -53,9 +53,12 @@ internal sealed partial class SseConnection
         if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
+        if ((signals & Signals.Ping) != 0) WritePing();
+        if ((signals & Signals.Stale) != 0) WriteStale();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
+        if ((signals & Signals.Ping) != 0) AwaitPong();
         _finished |= _finishing;
         if (_carried.Count > 0)
         {
@@ -240,7 +243,7 @@ internal sealed partial class SseConnection
         if (read.Refusal is { } refusal)
         {
             // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            if (line.IsStuck) _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+            if (line.IsStuck) WriteReadError(refusal);
             return !line.IsStuck;
         }
         using var run = read.Value!;
@@ -266,6 +269,7 @@ internal sealed partial class SseConnection
     private void WriteGap(StreamLine line, Gap gap)
     {
         _positionMoved = true;
+        _gaps++;
         ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
             told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
@@ -308,6 +312,13 @@ internal sealed partial class SseConnection
         }, id);
     }
 
+    private void WriteReadError(Refusal refusal)
+    {
+        Interlocked.Increment(ref _failures);
+        _table.Counts.ReadErrors.Add();
+        _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+    }
+
     private void WriteShutdown()
     {
         _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
@@ -326,7 +337,7 @@ internal sealed partial class SseConnection
         }
         if (known is not null) Leave(known);
         var line = LineOf(lease, ReadRequest.FromOfAppeared);
-        _lines.Add(line);
+        lock (_lines) _lines.Add(line);
         _sweeper.Add(line);
         Await(line);
         _positionMoved = true;
@@ -336,7 +347,7 @@ internal sealed partial class SseConnection
     private void Leave(StreamLine line)
     {
         if (!line.Ended) WriteEnd(line, "deleted");
-        _lines.Remove(line);
+        lock (_lines) _lines.Remove(line);
         _sweeper.Remove(line);
         line.Release();
     }

@@ -39,6 +39,9 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     /// <summary>The position that is known: the reader's own, until the stream is there to be read.</summary>
     public Cursor? Known => Started ? Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
 
+    /// <summary>Events between its position and the head; null when that is not known.</summary>
+    public long? Lag => Started ? Feed.CountAfter(Reader.Seq) : 0;
+
     /// <summary>The feed has moved: the connection looks at this line, now if it can.</summary>
     public void Advanced()
     {
