@@ -68,10 +68,10 @@ internal sealed class ConnectionTable : IDisposable
     public static long Jittered(TimeSpan around) =>
         (long)(around.TotalMilliseconds * (0.5 + RandomNumberGenerator.GetInt32(1001) / 1000.0));
 
-    /// <summary>When the first comes of what comes again and again: in the second half of the time between, so that
+    /// <summary>When the first comes of what comes again and again: in the last tenth of the time between, so that
     /// those of connections that began together do not come together.</summary>
     public static long Spread(TimeSpan every) =>
-        (long)(every.TotalMilliseconds * (0.5 + RandomNumberGenerator.GetInt32(501) / 1000.0));
+        (long)(every.TotalMilliseconds * (0.9 + RandomNumberGenerator.GetInt32(101) / 1000.0));
 
     /// <summary>How often this client has connected to the same before.</summary>
     public int Reconnects(string client, string streams)

@@ -50,7 +50,7 @@ internal sealed partial class SseConnection
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
         var more = await WriteBacklog() || await WriteLines();
-        if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
+        if (!more && !_lines.Exists(line => line.WaitsForStorage)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
         if ((signals & Signals.Ping) != 0) WritePing();
@@ -140,6 +140,7 @@ internal sealed partial class SseConnection
             Await(line);
             line = next;
         }
+        AwaitBehind();
         var until = _output.Taken + _table.Options.MaxSendBytes;
         for (var turns = _waiting.Count + MostTurns; turns > 0 && _waiting.Count > 0; turns--)
         {
@@ -150,7 +151,7 @@ internal sealed partial class SseConnection
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
         }
-        return _waiting.Count > 0;
+        return _waiting.Count > 0 || MayReadMore;
     }
 
     /// <summary>Gives the line a turn, once however often it has moved.</summary>
@@ -185,13 +186,15 @@ internal sealed partial class SseConnection
             WriteEnd(line, "deleted");
             return false;
         }
+        // The position stays while storage is read on from it.
+        if (line.Stored is not null) return await TakeStored(line);
         switch (line.Feed.Read(ref line.Reader, budget, out var block))
         {
             case FeedRead.Block:
                 WriteBlock(line, block);
                 return state == StreamState.Completed || line.Reader.MayHaveMore;
             case FeedRead.Behind:
-                return await CatchUp(line, budget);
+                return CatchUp(line, budget);
             default:
                 if (state == StreamState.Completed) WriteEnd(line, "completed");
                 return false;
@@ -228,35 +231,6 @@ internal sealed partial class SseConnection
         _events++;
     }
 
-    /// <summary>Reads on behind the ring: from storage if the stream is durable, else over a gap.</summary>
-    private async ValueTask<bool> CatchUp(StreamLine line, int budget)
-    {
-        // Before reading: all up to it is in storage, so that what is not found there is not.
-        var floor = line.Feed.Floor;
-        if (!IsStored(line))
-        {
-            Overtake(line);
-            return true;
-        }
-        var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
-        line.IsStuck = read.Refusal is not null && line.Feed.History.State != StreamState.Deleted;
-        if (read.Refusal is { } refusal)
-        {
-            // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            if (line.IsStuck) WriteReadError(refusal);
-            return !line.IsStuck;
-        }
-        using var run = read.Value!;
-        // Trimmed meanwhile: the next turn tells of it.
-        if (!IsStored(line)) return true;
-        foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
-        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
-        return true;
-    }
-
-    private static bool IsStored(StreamLine line) =>
-        line.Feed.History.StoredSince is { } since && line.Reader.Seq >= since;
-
     private void Overtake(StreamLine line)
     {
         var before = line.Reader.Seq;
@@ -278,6 +252,7 @@ internal sealed partial class SseConnection
     private void WriteEnd(StreamLine line, string reason)
     {
         line.Ended = true;
+        LetStoredGo(line);
         var head = line.Feed.History.At(line.Feed.Head).ToString();
         ServerFrame.Write(_output, "end", (line.Feed.Stream, head, reason), static (json, told) =>
         {
@@ -312,13 +287,6 @@ internal sealed partial class SseConnection
         }, id);
     }
 
-    private void WriteReadError(Refusal refusal)
-    {
-        Interlocked.Increment(ref _failures);
-        _table.Counts.ReadErrors.Add();
-        _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
-    }
-
     private void WriteShutdown()
     {
         _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
@@ -347,6 +315,7 @@ internal sealed partial class SseConnection
     private void Leave(StreamLine line)
     {
         if (!line.Ended) WriteEnd(line, "deleted");
+        LetStoredGo(line);
         lock (_lines) _lines.Remove(line);
         _sweeper.Remove(line);
         line.Release();

@@ -105,6 +105,7 @@ internal sealed partial class SseConnection
         foreach (var line in _lines)
         {
             _sweeper.Remove(line);
+            LetStoredGo(line);
             line.Release();
         }
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
