@@ -5,7 +5,8 @@ namespace OrleansEvents.Api.Sse;
 
 internal sealed partial class SseConnection
 {
-    private const int OwedPage = 256;
+    private const int OwedAtOnce = 256;
+    private const long PatienceMs = 1000;
 
     private readonly List<long> _carried = [];
 
@@ -14,6 +15,8 @@ internal sealed partial class SseConnection
     private LineCarry[] _carry = [];
     private EventSlot[] _slots = [];
     private volatile bool _owedLeft;
+    private Task<OwedPage>? _taking;
+    private long _takingSinceMs;
     private bool _tellsExpired;
 
     private void BeginOwed()
@@ -34,24 +37,41 @@ internal sealed partial class SseConnection
             GapJson.Write(json, told.Stream, told.gap));
     }
 
+    /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
+    private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
+
     /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
-        if (!_owedLeft) return false;
-        // Before taking: whoever wakes meanwhile is heard.
-        _owedLeft = false;
-        OwedPage page;
+        if (_taking is null)
+        {
+            if (!_owedLeft || _output.IsBlocked) return false;
+            // Before taking: whoever wakes meanwhile is heard.
+            _owedLeft = false;
+            _takingSinceMs = _table.Now.Ms;
+            _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
+            // Not on the storage's own thread.
+            if (!_taking.IsCompleted)
+                _ = _taking.ContinueWith(_ => _sweeper.Post(this), TaskScheduler.Default);
+        }
+        if (!_taking.IsCompleted) return false;
+        var taking = _taking;
+        _taking = null;
         try
         {
-            page = await _subscriber!.Take(OwedPage, _table.Options.MaxSendBytes);
+            return Write(await taking);
         }
         catch (LogUnavailableException e)
         {
             // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
-            _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
+            WriteReadError(new Refusal(ErrorCode.StoreUnavailable, e.Message));
             _isOwedStuck = true;
             return false;
         }
+    }
+
+    private bool Write(OwedPage page)
+    {
         using var events = page.Events;
         for (var i = 0; i < events.Count; i++)
         {
@@ -66,6 +86,10 @@ internal sealed partial class SseConnection
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
     }
+
+    /// <summary>What was being taken is not wanted any more.</summary>
+    private void LetOwedGo() => _ = _taking?.ContinueWith(static late => late.Result.Events.Dispose(),
+        CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
 
     private bool _isOwedStuck;
 
