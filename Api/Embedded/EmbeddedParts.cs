@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Storage.Sqlite;
@@ -39,7 +40,8 @@ internal static class EmbeddedParts
             CommitLimit: options.Operations.Timeout),
         provider.GetRequiredService<TimeProvider>(),
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
-        provider.GetRequiredService<ILogger<EmbeddedStreams>>());
+        provider.GetRequiredService<ILogger<EmbeddedStreams>>(),
+        provider.GetRequiredService<ServerMeter>());
 
     private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
     {

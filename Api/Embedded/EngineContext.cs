@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -11,7 +12,8 @@ internal sealed record EngineContext(
     StreamLimits Limits,
     TimeProvider Time,
     Func<ulong> NewEpoch,
-    ILogger Logger)
+    ILogger Logger,
+    ServerMeter? Meter = null)
 {
     public Instant Now => Instant.Of(Time);
 }

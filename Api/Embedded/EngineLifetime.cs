@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Streams;
@@ -40,10 +41,9 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
 
     private void StoreChanged(string? failure)
     {
-        connections.Tell(failure is null
-            ? ProblemFrame.Make(time, ErrorCode.SourceRecovered, "Storage takes writes again.")
-            : ProblemFrame.Make(time, ErrorCode.StoreUnavailable,
-                "Storage does not take writes: critical events are refused."));
+        if (failure is not null) connections.Meter.Failed(ErrorCode.StoreUnavailable);
+        if (failure is null) connections.Tell(ErrorCode.SourceRecovered, "Storage takes writes again.");
+        else connections.Tell(ErrorCode.StoreUnavailable, "Storage does not take writes: critical events are refused.");
         system.Status(failure is null ? "running" : "degraded", failure ?? "Storage takes writes again.");
     }
 }

@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -34,7 +35,9 @@ internal sealed partial class StreamHost
 
     private async Task RunCommits(LogHandle handle, CommitWork work)
     {
+        var began = context.Time.GetTimestamp();
         var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        context.Meter?.Commit(work, ok, context.Time.GetElapsedTime(began));
         if (context.Logger.IsEnabled(LogLevel.Debug))
             Committed(context.Logger, Name, work.Runs[0].First, work.Runs[^1].Last, ok);
         Turn((stream, now) => stream.CommitDone(work, ok, now));
@@ -71,6 +74,7 @@ internal sealed partial class StreamHost
         }
         catch (LogUnavailableException e)
         {
+            context.Meter?.WriteErrors.One("of", "storage");
             context.Circuit.Trip(e);
         }
         catch (LogFencedException e)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
@@ -10,7 +11,7 @@ namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Publishing: form and limits are checked on the raw bytes, then the stream's owner has them.</summary>
 internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, Operations operations,
-    ILogger<PublishEndpoint> logger)
+    ServerMeter meter, TimeProvider time, ILogger<PublishEndpoint> logger)
 {
     private readonly PublishLimits _limits = new(limits.RequestEvents, limits.EventBytes);
 
@@ -55,8 +56,10 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badQuery);
             return;
         }
+        var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
         var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
+        meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));
         if (published.Refusal is { } refusal)
         {
             Refused(logger, stream, refusal.Code, refusal.Detail);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
@@ -85,6 +86,10 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
             await Problem.Write(http, ErrorCode.ServerShutdown, "The server is stopping; come back.");
             return;
         }
+        var meter = connections.Meter;
+        foreach (var reason in poll.Gaps) meter.GapsTold.One("reason", GapJson.NameOf(reason));
+        meter.DeliveredEvents.Add(1, poll.Count);
+        meter.DeliveredBytes.Add(1, page.Length);
         await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
     }
 

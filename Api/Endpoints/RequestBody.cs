@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http.Features;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -45,6 +46,7 @@ internal sealed class RequestBody : IDisposable
         catch
         {
             body.Dispose();
+            context.RequestServices.GetRequiredService<ServerMeter>().ReadErrors.One("of", "request");
             throw;
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Streams;
 
@@ -17,10 +18,11 @@ internal sealed class ConnectionTable : IDisposable
     private readonly CancellationTokenSource _draining = new();
 
     public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time,
-        SystemEvents system,
+        SystemEvents system, ServerMeter meter,
         ILogger<SseConnection> logger)
     {
-        (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);
+        (Streams, Options, Time, System, Meter, Logger) = (streams, options, time, system, meter, logger);
+        meter.Clients = () => Count;
         PositionBytes = limits.PositionBytes;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
@@ -33,6 +35,8 @@ internal sealed class ConnectionTable : IDisposable
     public TimeProvider Time { get; }
 
     public SystemEvents System { get; }
+
+    public ServerMeter Meter { get; }
 
     public ILogger Logger { get; }
 
@@ -73,6 +77,16 @@ internal sealed class ConnectionTable : IDisposable
     {
         if (_connections.TryRemove(connection.Id, out _)) Interlocked.Decrement(ref _count);
     }
+
+    /// <summary>A problem as a frame, counted as told to so many.</summary>
+    public byte[] Problem(ErrorCode code, string message, long? retryMs = null, int times = 1)
+    {
+        Meter.Told(code, "frame", times);
+        return ProblemFrame.Make(Time, code, message, retryMs);
+    }
+
+    /// <summary>Tells every connection of a problem.</summary>
+    public void Tell(ErrorCode code, string message) => Tell(Problem(code, message, times: Count));
 
     /// <summary>Says something to every connection.</summary>
     public void Tell(byte[] frame)

@@ -26,6 +26,12 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     private bool _more;
     private long _beganMs;
 
+    /// <summary>How many events are in the page.</summary>
+    public int Count => _count;
+
+    /// <summary>The gaps that it tells.</summary>
+    public IEnumerable<GapReason> Gaps => _gaps.Select(each => each.Gap.Reason);
+
     public void Advanced(StreamFeed feed) => Volatile.Read(ref _moved).TrySetResult();
 
     /// <summary>Reads, and waits as long as was asked for. Throws when the client leaves.</summary>

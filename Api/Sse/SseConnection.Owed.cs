@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -27,8 +28,9 @@ internal sealed partial class SseConnection
         }
         catch (LogUnavailableException e)
         {
+            _table.Meter.ReadErrors.One("of", "storage");
             // The line goes on; what is owed stays owed, and comes with the next connection.
-            _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
+            _output.Write(_table.Problem(ErrorCode.StoreUnavailable, e.Message));
             _backlogDone = true;
             return false;
         }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
 
@@ -19,6 +20,8 @@ internal sealed partial class SseConnection
     private readonly List<long> _carried = [];
     private readonly Queue<StreamLine> _waiting = new();
     private long _events;
+    private long _eventsCounted;
+    private long _bytesCounted;
     private bool _greeted;
     private bool _finishing;
     private bool _positionMoved;
@@ -32,7 +35,7 @@ internal sealed partial class SseConnection
     {
         if (lease is null)
         {
-            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited,
+            Tell(_table.Problem(ErrorCode.RateLimited,
                 "More streams match than one connection reads."));
             return;
         }
@@ -56,6 +59,7 @@ internal sealed partial class SseConnection
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
+        CountDelivered();
         _finished |= _finishing;
         if (_carried.Count > 0)
         {
@@ -240,7 +244,7 @@ internal sealed partial class SseConnection
         if (read.Refusal is { } refusal)
         {
             // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            if (line.IsStuck) _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+            if (line.IsStuck) _output.Write(_table.Problem(refusal.Code, refusal.Detail));
             return !line.IsStuck;
         }
         using var run = read.Value!;
@@ -266,6 +270,7 @@ internal sealed partial class SseConnection
     private void WriteGap(StreamLine line, Gap gap)
     {
         _positionMoved = true;
+        _table.Meter.GapsTold.One("reason", GapJson.NameOf(gap.Reason));
         ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
             told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
@@ -308,9 +313,17 @@ internal sealed partial class SseConnection
         }, id);
     }
 
+    /// <summary>Once a round: nothing is counted per event.</summary>
+    private void CountDelivered()
+    {
+        if (_events > _eventsCounted) _table.Meter.DeliveredEvents.Add(0, _events - _eventsCounted);
+        if (_output.Taken > _bytesCounted) _table.Meter.DeliveredBytes.Add(0, _output.Taken - _bytesCounted);
+        (_eventsCounted, _bytesCounted) = (_events, _output.Taken);
+    }
+
     private void WriteShutdown()
     {
-        _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
+        _output.Write(_table.Problem(ErrorCode.ServerShutdown, "The server is stopping; come back.",
             retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
         _finishing = true;
     }

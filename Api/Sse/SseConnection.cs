@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -44,6 +45,7 @@ internal sealed partial class SseConnection
     private long _blockedSinceMs;
     private long _sentMs;
     private bool _isDropped;
+    private bool _hasFailed;
     private bool _finished;
 
     public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
@@ -84,6 +86,7 @@ internal sealed partial class SseConnection
         using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!)
             .Signal(Signals.Closed), this);
         _table.Add(this);
+        _table.Meter.ConnectionsOpened.Add(1);
         foreach (var line in _lines)
         {
             _sweeper.Add(line);
@@ -102,8 +105,13 @@ internal sealed partial class SseConnection
         }
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
         _subscriber?.Dispose();
+        _table.Meter.ConnectionsClosed.One("reason", Ending);
         Ended(_table.Logger, Id, _events, _output.Taken);
     }
+
+    /// <summary>How it ended, for those who count.</summary>
+    private string Ending => _isDropped ? "slow" : _hasFailed ? "failed" : !_finishing ? "client"
+        : _table.IsDraining ? "shutdown" : "ended";
 
     /// <summary>The line for a stream of this connection.</summary>
     public StreamLine LineOf(FeedLease lease, ReadFrom from) => new(this, lease, from);
@@ -145,6 +153,8 @@ internal sealed partial class SseConnection
         {
             // It takes nothing, so it cannot be told; whoever watches can.
             _isDropped = true;
+            _table.Meter.SlowClientDrops.Add(1);
+            _table.Meter.Failed(ErrorCode.SlowClient);
             Dropped(_table.Logger, Id, _request.Names_, _table.Options.WriteTimeout.TotalSeconds);
             _table.System.ConnectionError(ErrorCode.SlowClient,
                 "The connection took nothing for the write timeout and was closed.", Id, _request.Names_);
@@ -189,7 +199,12 @@ internal sealed partial class SseConnection
         }
         catch (Exception e)
         {
-            if (!_http.RequestAborted.IsCancellationRequested) Failed(_table.Logger, e, Id);
+            if (!_http.RequestAborted.IsCancellationRequested)
+            {
+                _hasFailed = true;
+                _table.Meter.Failed(ErrorCode.ServerError);
+                Failed(_table.Logger, e, Id);
+            }
         }
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
@@ -201,12 +216,19 @@ internal sealed partial class SseConnection
         var flushing = _output.Flush();
         if (flushing.IsCompletedSuccessfully)
         {
-            _finished |= !flushing.Result;
+            Sent(flushing.Result);
             return;
         }
         Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
-        _finished |= !await flushing;
+        Sent(await flushing);
         Volatile.Write(ref _blockedSinceMs, 0);
+    }
+
+    private void Sent(bool ok)
+    {
+        if (ok) return;
+        _table.Meter.WriteErrors.One("of", "connection");
+        _finished = true;
     }
 
     [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug,

@@ -1,18 +1,20 @@
 using System.Buffers;
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
 
 /// <summary>Says on <c>$system</c> what an operator watches for.</summary>
-internal sealed class SystemEvents(IEventStreams streams)
+internal sealed class SystemEvents(IEventStreams streams, ServerMeter meter)
 {
     public const string Stream = "$system";
 
     /// <summary>A connection's trouble; sent off, not waited for: it must never hold up what went wrong.</summary>
     public void ConnectionError(ErrorCode code, string message, string connection, string stream)
     {
+        meter.Told(code, "system");
         var data = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(data, JsonAnswer.WriterOptions))
         {
