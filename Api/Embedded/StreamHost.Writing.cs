@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
@@ -8,6 +9,7 @@ internal sealed partial class StreamHost
     /// <summary>Appends in a turn; null when the stream is not open.</summary>
     public AppendResult? TryAppend(ReadOnlySpan<NewEvent> events, List<PublishedEvent>? each)
     {
+        using var span = IsOpen ? Spans.Append(Name) : null;
         Effects effects;
         AppendResult result;
         lock (_turn)
@@ -36,7 +38,11 @@ internal sealed partial class StreamHost
     private async Task RunCommits(LogHandle handle, CommitWork work)
     {
         var began = context.Time.GetTimestamp();
+        using var span = Spans.Commit(Name, work);
         var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        span?.SetStatus(ok ? ActivityStatusCode.Ok : ActivityStatusCode.Error).Stop();
+        // The next commit, which this one's end begins, is not this publisher's.
+        if (Activity.Current is not null) Activity.Current = null;
         context.Meter?.Commit(work, ok, context.Time.GetElapsedTime(began));
         if (context.Logger.IsEnabled(LogLevel.Debug))
             Committed(context.Logger, Name, work.Runs[0].First, work.Runs[^1].Last, ok);

@@ -17,6 +17,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
 
     public async Task Publish(HttpContext http, string stream)
     {
+        using var span = Spans.Publish(http.Request, stream);
         if (FormOf(http.Request) is not { } form)
         {
             await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -80,7 +81,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         var carried = new List<long>();
         foreach (ref readonly var slot in owed.Slots)
         {
-            Add(owed.FrameOf(slot), slot);
+            Add(_lines[0].Feed.Stream, owed.FrameOf(slot), slot);
             carried.Add(slot.Seq);
         }
         subscriber.Delivered(carried);
@@ -174,11 +175,12 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             if (state == OwedState.Acknowledged || state == OwedState.Owed && slot.Seq <= _owedThrough) return;
             if (state == OwedState.Owed) subscriber.Delivered([slot.Seq]);
         }
-        Add(frame, slot);
+        Add(line.Feed.Stream, frame, slot);
     }
 
-    private void Add(ReadOnlySpan<byte> frame, in EventSlot slot)
+    private void Add(string stream, ReadOnlySpan<byte> frame, in EventSlot slot)
     {
+        if (Spans.AreWanted) Spans.Deliver(stream, frame, slot.Seq, "poll");
         if (_count++ > 0) _events.Write(","u8);
         EventShape.WriteJson(_events, frame, slot);
     }

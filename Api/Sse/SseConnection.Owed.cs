@@ -40,6 +40,7 @@ internal sealed partial class SseConnection
             {
                 _backlogAfter = slot.Seq;
                 _shape.Write(_output, page.FrameOf(slot), slot, beside: true);
+                if (Spans.AreWanted) Spans.Deliver(_lines[0].Feed.Stream, page.FrameOf(slot), slot.Seq, Id);
                 _carried.Add(slot.Seq);
                 _events++;
                 if (_table.Logger.IsEnabled(LogLevel.Debug))

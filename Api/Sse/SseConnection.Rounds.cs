@@ -207,6 +207,7 @@ internal sealed partial class SseConnection
             {
                 var taken = _output.Take(block);
                 _events += taken;
+                if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, block, taken, Id);
                 line.Reader.Pass(block, taken);
                 if (_table.Logger.IsEnabled(LogLevel.Debug))
                     Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
@@ -223,6 +224,7 @@ internal sealed partial class SseConnection
         _positionMoved = true;
         if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
         _shape.Write(_output, frame, slot);
+        if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, frame, slot.Seq, Id);
         if (_table.Logger.IsEnabled(LogLevel.Debug))
             Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
         line.ToldSeq = slot.Seq;

@@ -13,7 +13,7 @@ namespace OrleansEvents.Tests.Metrics;
 public sealed class OtlpTests
 {
     [Fact]
-    public async Task A_collector_that_is_configured_gets_metrics_over_http_with_protobuf()
+    public async Task A_collector_that_is_configured_gets_metrics_and_traces_over_http_with_protobuf()
     {
         await using var collector = await Collector.Start();
         await using (var server = await TestServer.Start("--Telemetry:OtlpEndpoint", collector.Address))
@@ -23,6 +23,9 @@ public sealed class OtlpTests
             await server.Stop();
         }
 
+        var traces = collector.Of("/v1/traces");
+        Assert.Contains("publish", traces, StringComparison.Ordinal);
+        Assert.Contains("append", traces, StringComparison.Ordinal);
         var metrics = collector.Of("/v1/metrics");
         Assert.Contains("orleansevents.published_events", metrics, StringComparison.Ordinal);
         Assert.Contains("orleansevents.publish_duration", metrics, StringComparison.Ordinal);
