@@ -27,4 +27,7 @@ internal static class EventIds
     public const int ConnectionFailed = 53;
     public const int Carried = 54;
     public const int CarriedOwed = 55;
+    public const int OperationNearLimit = 60;
+    public const int OperationTimedOut = 61;
+    public const int NotClosed = 62;
 }

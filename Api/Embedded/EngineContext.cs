@@ -13,7 +13,8 @@ internal sealed record EngineContext(
     TimeProvider Time,
     Func<ulong> NewEpoch,
     ILogger Logger,
-    ServerMeter? Meter = null)
+    ServerMeter? Meter = null,
+    Operations? Operations = null)
 {
     public Instant Now => Instant.Of(Time);
 }

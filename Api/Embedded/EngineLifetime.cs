@@ -7,9 +7,9 @@ namespace OrleansEvents.Api.Embedded;
 
 /// <summary>The engine's beginning and end. At a graceful stop readers are told, publishers finish, then every
 /// stream is closed with its ring saved.</summary>
-internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
+internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
     StoreCircuit circuit, SystemEvents system, IHostApplicationLifetime lifetime, ShutdownOptions options,
-    TimeProvider time) : IHostedService
+    Operations operations, TimeProvider time, ILogger<EngineLifetime> logger) : IHostedService
 {
     private bool _stopped;
 
@@ -28,9 +28,15 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _stopped, true)) return;
+        if (!await operations.EndsWithin(options.Close, Close(), "shutdown"))
+            NotClosed(logger, options.Close.TotalSeconds);
+        connections.Dispose();
+    }
+
+    private async Task Close()
+    {
         await streams.DisposeAsync();
         await log.DisposeAsync();
-        connections.Dispose();
     }
 
     private async Task CutLate()
@@ -46,4 +52,8 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
         else connections.Tell(ErrorCode.StoreUnavailable, "Storage does not take writes: critical events are refused.");
         system.Status(failure is null ? "running" : "degraded", failure ?? "Storage takes writes again.");
     }
+
+    [LoggerMessage(EventIds.NotClosed, LogLevel.Error, "Storage did not take what the streams leave within {Limit} s: "
+        + "the next start finds them as after a crash")]
+    private static partial void NotClosed(ILogger logger, double limit);
 }

@@ -212,7 +212,7 @@ internal sealed partial class StreamHost
             found = await context.Log.Open(Name, context.NewEpoch(), create, now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(Name);
             else (ring, owed) = await ReadBack(found = await Pin(found));
-        });
+        }, "open");
         if (!ok) return Opening.StoreDown;
         if (found is null)
         {

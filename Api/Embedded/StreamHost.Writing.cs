@@ -39,7 +39,7 @@ internal sealed partial class StreamHost
     {
         var began = context.Time.GetTimestamp();
         using var span = Spans.Commit(Name, work);
-        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys), "commit", stalls: true);
         span?.SetStatus(ok ? ActivityStatusCode.Ok : ActivityStatusCode.Error).Stop();
         // The next commit, which this one's end begins, is not this publisher's.
         if (Activity.Current is not null) Activity.Current = null;
@@ -70,12 +70,17 @@ internal sealed partial class StreamHost
     private Task<bool> Trim(LogHandle handle, long through) =>
         Attempt(() => context.Log.Trim(handle, through, context.Now.UnixMs));
 
-    /// <summary>Storage's word on one write: a failure opens the circuit.</summary>
-    private async Task<bool> Attempt(Func<Task> write)
+    /// <summary>Storage's word on one write: a failure opens the circuit. So does one that <paramref name="stalls"/>
+    /// past its limit; its outcome is waited for all the same.</summary>
+    private async Task<bool> Attempt(Func<Task> write, string operation = "write_storage", bool stalls = false)
     {
         try
         {
-            await write();
+            var writing = write();
+            if (!writing.IsCompleted && context.Operations is { } operations
+                && !await operations.EndsWithin(operations.Options.Timeout, writing, operation, Name) && stalls)
+                context.Circuit.Trip(new LogUnavailableException("Storage does not answer."));
+            await writing;
             return true;
         }
         catch (LogUnavailableException e)

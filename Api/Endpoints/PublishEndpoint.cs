@@ -38,11 +38,11 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
                 await Problem.Write(http, refusal);
                 return;
             }
-            using (parsed) await Publish(http, stream, parsed);
+            using (parsed) await Publish(http, stream, parsed, body);
         }
     }
 
-    private async Task Publish(HttpContext http, string stream, PublishBody parsed)
+    private async Task Publish(HttpContext http, string stream, PublishBody parsed, RequestBody body)
     {
         if (http.Request.Headers.TryGetValue("Idempotency-Key", out var key)
             && parsed.WithIdempotencyKey(key.ToString()) is { } badKey)
@@ -59,10 +59,17 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         }
         var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
-        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
+        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None),
+            "publish", stream);
         meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));
         if (published.Refusal is { } refusal)
         {
+            if (refusal.Code == ErrorCode.Timeout)
+            {
+                // They may still be read.
+                parsed.Leave();
+                body.Leave();
+            }
             Refused(logger, stream, refusal.Code, refusal.Detail);
             await Problem.Write(http, refusal);
             return;

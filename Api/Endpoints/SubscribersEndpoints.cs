@@ -25,7 +25,7 @@ internal static class SubscribersEndpoints
 
     private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations)
     {
-        var listed = await operations.LimitSimple(streams.Subscribers(stream));
+        var listed = await operations.LimitSimple(streams.Subscribers(stream), "list_subscribers", stream);
         if (listed.Refusal is { } refusal) await Problem.Write(http, refusal);
         else await JsonAnswer.Write(http, StatusCodes.Status200OK, listed.Value!, StreamJson.WriteSubscribers);
     }
@@ -33,7 +33,8 @@ internal static class SubscribersEndpoints
     private static async Task Describe(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
     {
-        var described = await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber));
+        var described = await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber),
+            "describe_subscriber", stream);
         if (described.Refusal is { } refusal) await Problem.Write(http, refusal);
         else await JsonAnswer.Write(http, StatusCodes.Status200OK, described.Value!, StreamJson.WriteSubscriber);
     }
@@ -41,7 +42,8 @@ internal static class SubscribersEndpoints
     private static async Task Remove(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
     {
-        var removed = await operations.Limit(streams.RemoveSubscriber(stream, subscriber, http.RequestAborted));
+        var removed = await operations.Limit(streams.RemoveSubscriber(stream, subscriber, http.RequestAborted),
+            "remove_subscriber", stream);
         if (removed.Refusal is { } refusal) await Problem.Write(http, refusal);
         else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
@@ -62,7 +64,8 @@ internal static class SubscribersEndpoints
                 await Problem.Write(http, invalid);
                 return;
             }
-            var done = await operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted));
+            var done = await operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted),
+                "acknowledge", stream);
             if (done.Refusal is { } refused) await Problem.Write(http, refused);
             else await JsonAnswer.Write(http, StatusCodes.Status200OK, done.Value!, WriteResults);
         }
@@ -79,7 +82,8 @@ internal static class SubscribersEndpoints
             await Problem.Write(http, bad);
             return;
         }
-        var pending = await operations.LimitSimple(streams.Pending(stream, subscriber, after, limit));
+        var pending = await operations.LimitSimple(streams.Pending(stream, subscriber, after, limit), "pending",
+            stream);
         if (pending.Refusal is { } refusal)
         {
             await Problem.Write(http, refusal);

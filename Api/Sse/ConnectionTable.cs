@@ -18,10 +18,11 @@ internal sealed class ConnectionTable : IDisposable
     private readonly CancellationTokenSource _draining = new();
 
     public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time,
-        SystemEvents system, ServerMeter meter,
+        SystemEvents system, ServerMeter meter, Operations operations,
         ILogger<SseConnection> logger)
     {
-        (Streams, Options, Time, System, Meter, Logger) = (streams, options, time, system, meter, logger);
+        (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);
+        (Meter, Operations) = (meter, operations);
         meter.Clients = () => Count;
         PositionBytes = limits.PositionBytes;
         BegunMs = Now.UnixMs;
@@ -37,6 +38,8 @@ internal sealed class ConnectionTable : IDisposable
     public SystemEvents System { get; }
 
     public ServerMeter Meter { get; }
+
+    public Operations Operations { get; }
 
     public ILogger Logger { get; }
 

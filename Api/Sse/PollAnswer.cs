@@ -11,7 +11,7 @@ namespace OrleansEvents.Api.Sse;
 /// looked at; waits for the first when there is nothing.
 /// </summary>
 internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISubscriberSession? subscriber,
-    int positionBytes, TimeProvider time) : IFeedWatcher
+    int positionBytes, TimeProvider time, Operations operations) : IFeedWatcher
 {
     private const int MostBytes = 1 << 20;
     private const int MostScanned = 20_000;
@@ -35,8 +35,9 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
 
     public void Advanced(StreamFeed feed) => Volatile.Read(ref _moved).TrySetResult();
 
-    /// <summary>Reads, and waits as long as was asked for. Throws when the client leaves.</summary>
-    public async Task<ReadOnlyMemory<byte>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
+    /// <summary>Reads, and waits as long as was asked for; refused when what is owed cannot be read. Throws when the
+    /// client leaves.</summary>
+    public async Task<Outcome<ReadOnlyMemory<byte>>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
     {
         foreach (var lease in leases) _lines.Add(new PollLine(lease.Feed, request.FromOf(lease.Feed.Stream)));
         foreach (var line in _lines)
@@ -48,7 +49,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         }
         try
         {
-            await ReadOwed();
+            if (await ReadOwed() is { } refusal) return refusal;
             using var patience = new CancellationTokenSource(request.Wait, time);
             while (true)
             {
@@ -63,7 +64,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         {
             foreach (var line in _lines) line.Feed.Unwatch(this);
         }
-        return Answer();
+        ReadOnlyMemory<byte> page = Answer();
+        return page;
     }
 
     private bool IsOver => !request.HasWildcards && _lines.TrueForAll(line =>
@@ -73,11 +75,14 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
 
     private long _owedThrough;
 
-    private async ValueTask ReadOwed()
+    private async ValueTask<Refusal?> ReadOwed()
     {
-        if (subscriber is null) return;
+        if (subscriber is null) return null;
         _owedThrough = _lines[0].Feed.Head;
-        using var owed = await subscriber.ReadOwed(0, _owedThrough, request.Limit, MostBytes);
+        var read = await operations.LimitRead(subscriber.ReadOwed(0, _owedThrough, request.Limit, MostBytes),
+            "read_owed", _lines[0].Feed.Stream);
+        if (read.Refusal is not null) return read.Refusal;
+        using var owed = read.Value!;
         var carried = new List<long>();
         foreach (ref readonly var slot in owed.Slots)
         {
@@ -86,6 +91,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         }
         subscriber.Delivered(carried);
         _more = IsFull && owed.Count < subscriber.PendingCount;
+        return null;
     }
 
     private async ValueTask Read(PollLine line)
@@ -145,7 +151,9 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
             return true;
         }
-        var read = await streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes);
+        var read = await operations.LimitSimple(
+            streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes), "read_stored",
+            line.Feed.Stream);
         line.IsStuck = read.Refusal is not null;
         if (line.IsStuck) return false;
         using var run = read.Value!;

@@ -20,21 +20,16 @@ internal sealed partial class SseConnection
     private async ValueTask<bool> WriteBacklog()
     {
         if (!IsBacklogLeft) return false;
-        EventRun page;
-        try
+        var read = await AfterFlush(_table.Operations.LimitRead(_subscriber!.ReadOwed(_backlogAfter, _backlogThrough,
+            BacklogPage, _table.Options.MaxSendBytes), "read_owed", _lines[0].Feed.Stream));
+        if (read.Refusal is { } refusal)
         {
-            page = await _subscriber!.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage,
-                _table.Options.MaxSendBytes);
-        }
-        catch (LogUnavailableException e)
-        {
-            _table.Meter.ReadErrors.One("of", "storage");
             // The line goes on; what is owed stays owed, and comes with the next connection.
-            _output.Write(_table.Problem(ErrorCode.StoreUnavailable, e.Message));
+            _output.Write(_table.Problem(refusal.Code, refusal.Detail));
             _backlogDone = true;
             return false;
         }
-        using (page)
+        using (var page = read.Value!)
         {
             foreach (ref readonly var slot in page.Slots)
             {

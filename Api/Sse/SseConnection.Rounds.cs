@@ -241,7 +241,9 @@ internal sealed partial class SseConnection
             Overtake(line);
             return true;
         }
-        var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
+        var read = await AfterFlush(_table.Operations.LimitSimple(
+            _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget), "read_stored",
+            line.Feed.Stream));
         line.IsStuck = read.Refusal is not null && line.Feed.History.State != StreamState.Deleted;
         if (read.Refusal is { } refusal)
         {
@@ -255,6 +257,13 @@ internal sealed partial class SseConnection
         foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
         line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
         return true;
+    }
+
+    /// <summary>What is written already, the first frame perhaps, does not wait for storage.</summary>
+    private async ValueTask<T> AfterFlush<T>(ValueTask<T> reading)
+    {
+        if (!reading.IsCompleted && _output.Unflushed > 0) await Flush();
+        return await reading;
     }
 
     private static bool IsStored(StreamLine line) =>

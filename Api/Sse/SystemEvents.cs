@@ -7,7 +7,7 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Api.Sse;
 
 /// <summary>Says on <c>$system</c> what an operator watches for.</summary>
-internal sealed class SystemEvents(IEventStreams streams, ServerMeter meter)
+internal sealed class SystemEvents(IEventStreams streams, ServerMeter meter, Operations operations)
 {
     public const string Stream = "$system";
 
@@ -46,7 +46,8 @@ internal sealed class SystemEvents(IEventStreams streams, ServerMeter meter)
     private void Publish(string type, ReadOnlyMemory<byte> data)
     {
         NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data, Critical: false)];
-        var published = streams.Publish(Stream, events, null, CancellationToken.None);
+        var published = operations.Limit(streams.Publish(Stream, events, null, CancellationToken.None), "publish",
+            Stream);
         if (!published.IsCompletedSuccessfully) _ = published.AsTask();
     }
 }

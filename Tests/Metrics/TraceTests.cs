@@ -60,6 +60,25 @@ public sealed partial class TraceTests
         Assert.Equal(["publish", "append"], trace.Started.Select(span => span.OperationName));
     }
 
+    [Fact]
+    public async Task The_commit_that_follows_belongs_to_its_own_publisher()
+    {
+        using var trace = new Trace();
+        var log = StallingLog.Over(new MemoryEventLog());
+        await using var server = await TestServer.StartWith(services => services.AddSingleton(log.Log));
+        await server.Publish("orders", Given.Event(0));
+        log.Stall(nameof(IEventLog.Append));
+        var first = server.Publish("orders", Given.Critical(1), ("traceparent", trace.Parent));
+        await Eventually.True(() => Task.FromResult(trace.Started.Count == 3));
+        var second = server.Publish("orders", Given.Critical(2));
+        await Scrape.Until(server, "streams_open", 1);
+        log.GoOn();
+        await first;
+        await second;
+        await Scrape.Until(server, "commit_duration_seconds_count{result=\"ok\"}", 2);
+        Assert.Equal(["publish", "append", "commit"], trace.Started.Select(span => span.OperationName));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("types=t")]
