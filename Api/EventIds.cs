@@ -31,4 +31,7 @@ internal static class EventIds
     public const int ConnectionStale = 56;
     public const int ConnectionLeft = 57;
     public const int HealthCounted = 58;
+    public const int OperationNearLimit = 60;
+    public const int OperationTimedOut = 61;
+    public const int NotClosed = 62;
 }

@@ -16,6 +16,7 @@ internal sealed class ServerOptions
     public ShutdownOptions Shutdown { get; init; } = new();
     public CorsOptions Cors { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
+    public TelemetryOptions Telemetry { get; init; } = new();
 
     public void AddTo(IServiceCollection services) => services
         .AddSingleton(this)
@@ -26,5 +27,6 @@ internal sealed class ServerOptions
         .AddSingleton(Operations)
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)
-        .AddSingleton(Storage);
+        .AddSingleton(Storage)
+        .AddSingleton(Telemetry);
 }

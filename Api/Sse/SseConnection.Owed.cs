@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -50,9 +51,7 @@ internal sealed partial class SseConnection
             _owedLeft = false;
             _takingSinceMs = _table.Now.Ms;
             _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
-            // Not on the storage's own thread.
-            if (!_taking.IsCompleted)
-                _ = _taking.ContinueWith(_ => _sweeper.Post(this), TaskScheduler.Default);
+            if (!_taking.IsCompleted) _ = Await(_taking);
         }
         if (!_taking.IsCompleted) return false;
         var taking = _taking;
@@ -64,10 +63,26 @@ internal sealed partial class SseConnection
         catch (LogUnavailableException e)
         {
             // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
+            _table.Meter.ReadErrors.One("of", "storage");
             WriteReadError(new Refusal(ErrorCode.StoreUnavailable, e.Message));
             _isOwedStuck = true;
             return false;
         }
+    }
+
+    /// <summary>What passes its limit is told of and goes on: what was taken is given to nobody else
+    /// meanwhile.</summary>
+    private async Task Await(Task taking)
+    {
+        var limit = _table.Operations.Options.SimpleTimeout;
+        if (!await _table.Operations.EndsWithin(limit, taking, "read_owed", _lines[0].Feed.Stream))
+        {
+            var late = Operations.Late(limit);
+            Tell(_table.Problem(late.Code, late.Detail));
+            await taking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        // Not on the storage's own thread.
+        _sweeper.Post(this);
     }
 
     private bool Write(OwedPage page)
@@ -77,6 +92,7 @@ internal sealed partial class SseConnection
         {
             var slot = events.Slots[i];
             _shape.Write(_output, events.FrameOf(slot), slot, page.Attempts[i], beside: true);
+            if (Spans.AreWanted) Spans.Deliver(_lines[0].Feed.Stream, events.FrameOf(slot), slot.Seq, Id);
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))

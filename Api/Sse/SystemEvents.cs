@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Streams;
 
@@ -16,14 +17,17 @@ internal sealed class SystemEvents : IDisposable
 {
     public const string Stream = "$system";
     private readonly IEventStreams _streams;
+    private readonly ServerMeter _meter;
+    private readonly Operations _operations;
     private readonly SseOptions _options;
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private readonly Dictionary<ErrorCode, (int Told, int Held)> _troubles = [];
 
-    public SystemEvents(IEventStreams streams, SseOptions options, TimeProvider time)
+    public SystemEvents(IEventStreams streams, SseOptions options, ServerMeter meter, Operations operations,
+        TimeProvider time)
     {
-        (_streams, _options) = (streams, options);
+        (_streams, _options, _meter, _operations) = (streams, options, meter, operations);
         _timer = time.CreateTimer(_ => EndWindow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -31,6 +35,7 @@ internal sealed class SystemEvents : IDisposable
     public void ConnectionError(ErrorCode code, string message, SseConnection connection)
     {
         if (!MayTell(code)) return;
+        _meter.Told(code, "system");
         Publish("connection_error", (code, message, connection), static (json, told) =>
         {
             json.WriteString("code", told.code.WireName());
@@ -80,6 +85,7 @@ internal sealed class SystemEvents : IDisposable
         foreach (var (code, (_, held)) in troubles)
         {
             if (held == 0) continue;
+            _meter.Told(code, "system", held);
             Publish("connection_error", (code, held), static (json, told) =>
             {
                 json.WriteString("code", told.code.WireName());
@@ -100,7 +106,8 @@ internal sealed class SystemEvents : IDisposable
             json.WriteEndObject();
         }
         NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)];
-        var published = _streams.Publish(Stream, events, null, CancellationToken.None);
+        var published = _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish",
+            Stream);
         if (!published.IsCompletedSuccessfully) _ = published.AsTask();
     }
 }
