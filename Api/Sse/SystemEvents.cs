@@ -99,8 +99,10 @@ internal sealed class SystemEvents : IDisposable
             write(json, content);
             json.WriteEndObject();
         }
-        NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)];
-        var published = _streams.Publish(Stream, events, null, CancellationToken.None);
-        if (!published.IsCompletedSuccessfully) _ = published.AsTask();
+        _ = Send([new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)]);
     }
+
+    /// <summary>Whatever comes of it: when the engine is gone there is nobody to tell.</summary>
+    private async Task Send(NewEvent[] events) =>
+        await _streams.Publish(Stream, events, null, CancellationToken.None);
 }
