@@ -31,7 +31,8 @@ internal static class SubscribersEndpoints
     }
 
     private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.LimitSimple(streams.Subscribers(stream), "list_subscribers", stream), SubscriberJson.WriteAll);
+        await Answer(http, await operations.LimitSimple(streams.Subscribers(stream), "list_subscribers", stream),
+            SubscriberJson.WriteAll);
 
     private static async Task Configure(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
@@ -56,7 +57,8 @@ internal static class SubscribersEndpoints
 
     private static async Task Describe(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => await Answer(http,
-        await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber), "describe_subscriber", stream), SubscriberJson.Write);
+        await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber), "describe_subscriber", stream),
+        SubscriberJson.Write);
 
     private static async Task Remove(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
@@ -69,7 +71,8 @@ internal static class SubscribersEndpoints
 
     private static Task Acknowledge(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => WithBody<AckRequest, IReadOnlyList<Acknowledged>>(http, SubscriberBody.TryParseAck,
-        request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted), "acknowledge", stream),
+        request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted),
+            "acknowledge", stream),
         SubscriberJson.WriteAcknowledged);
 
     private static Task Nack(HttpContext http, string stream, string subscriber, IEventStreams streams,

@@ -41,7 +41,8 @@ internal sealed partial class SseConnection
     /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
     private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
 
-    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
+    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line
+    /// waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
         if (_taking is null)
@@ -96,8 +97,8 @@ internal sealed partial class SseConnection
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))
-                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!,
-                    page.Attempts[i]);
+                CarriedOwed(_table.Logger, Id, page.Attempts[i], _lines[0].Feed.Stream, slot.Seq,
+                    _request.Subscriber!);
         }
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
@@ -159,11 +160,13 @@ internal sealed partial class SseConnection
         }
         _events += taken;
         line.Reader.Pass(block, taken);
+        if (_table.Logger.IsEnabled(LogLevel.Debug))
+            Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
         line.ToldSeq = line.Reader.Seq;
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to {Subscriber} carried, attempt {Attempt}")]
-    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
-        string subscriber, int attempt);
+        "Connection {Connection}: {Attempt}, stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
+    private static partial void CarriedOwed(ILogger logger, string connection, int attempt, string stream, long seq,
+        string subscriber);
 }

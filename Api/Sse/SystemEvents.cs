@@ -105,9 +105,10 @@ internal sealed class SystemEvents : IDisposable
             write(json, content);
             json.WriteEndObject();
         }
-        NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)];
-        var published = _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish",
-            Stream);
-        if (!published.IsCompletedSuccessfully) _ = published.AsTask();
+        _ = Send([new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)]);
     }
+
+    /// <summary>Whatever comes of it: when the engine is gone there is nobody to tell.</summary>
+    private async Task Send(NewEvent[] events) =>
+        await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish", Stream);
 }
