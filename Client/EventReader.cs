@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Security.Cryptography;
 
 namespace OrleansEvents.Client;
@@ -144,7 +143,7 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
             return;
         }
         var reason = connection.Failure!;
-        if (!MayMend(reason))
+        if (!reason.MayMend)
             throw reason;
         _waits++;
         if (State != ConnectionState.Connected)
@@ -162,9 +161,6 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
         var asked = reason.RetryAfter > _askedDelay ? reason.RetryAfter : _askedDelay ?? reason.RetryAfter;
         return Backoff.Delay(_waits, first, _patience.LongestDelay, asked, _patience.Chance);
     }
-
-    private static bool MayMend(EventsException reason) =>
-        reason.IsTransient || reason.Status >= HttpStatusCode.InternalServerError;
 
     private void Change(ConnectionChange change)
     {
