@@ -1,8 +1,8 @@
 namespace OrleansEvents.Client;
 
 /// <summary>
-/// Acknowledgements and rejections on their way to the server: gathered, sent beside the reading, one request at a time,
-/// and tried again until they are stored. An id may be sent twice; the server counts it once.
+/// Acknowledgements and rejections on their way to the server: gathered, sent beside the reading, one request at a
+/// time, and tried again until they are stored. An id may be sent twice; the server counts it once.
 /// </summary>
 /// <remarks>
 /// An acknowledged id is queued, then in flight with its batch, then stored; a batch that is given up is queued again.

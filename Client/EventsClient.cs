@@ -129,7 +129,8 @@ public sealed class EventsClient : IDisposable
         options.Check();
         var named = Subscriber(stream, subscriber, _options with { Retries = 0 });
         var reader = ReadAsync(stream, options.Reading(subscriber));
-        return new SubscriberReader(reader, new AcknowledgementQueue(named, options, _options, _time), options);
+        var acknowledgements = new AcknowledgementQueue(named, options, _options, _time);
+        return new SubscriberReader(reader, named, acknowledgements, options);
     }
 
     /// <summary>A named subscriber of a stream, to set up, to look at and to remove.</summary>

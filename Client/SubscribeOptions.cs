@@ -22,10 +22,10 @@ public sealed record SubscribeOptions
     public bool Manual { get; init; }
 
     /// <summary>
-    /// Which events the subscriber is owed, as its <see cref="SubscriberPolicy.Owed"/> says: the others need no
-    /// acknowledgement, and get none.
+    /// Which events the subscriber is owed: the others need no acknowledgement, and get none. Null: as its
+    /// <see cref="SubscriberPolicy.Owed"/> says, which is asked for when the connection stands.
     /// </summary>
-    public OwedEvents Owed { get; init; } = OwedEvents.Critical;
+    public OwedEvents? Owed { get; init; }
 
     /// <summary>So many acknowledgements are sent without waiting for more: 1 to 10,000.</summary>
     public int BatchSize { get; init; } = 100;

@@ -89,7 +89,7 @@ public sealed record SubscriberPolicy
     /// <summary>Who of the subscriber's connections gets an event.</summary>
     public SubscriberMode? Mode { get; init; }
 
-    /// <summary>Which events it is owed. Say the same in <see cref="SubscribeOptions.Owed"/>.</summary>
+    /// <summary>Which events it is owed.</summary>
     public OwedEvents? Owed { get; init; }
 
     /// <summary>

@@ -18,14 +18,21 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
 {
     private readonly EventReader _reader;
     private readonly AcknowledgementQueue _acknowledgements;
+    private readonly Subscriber _subscriber;
     private readonly SubscribeOptions _options;
+    private bool _isOwedKnown;
+    private volatile bool _owesAll;
     private StreamEvent? _current;
 
-    internal SubscriberReader(EventReader reader, AcknowledgementQueue acknowledgements, SubscribeOptions options)
+    internal SubscriberReader(
+        EventReader reader, Subscriber subscriber, AcknowledgementQueue acknowledgements, SubscribeOptions options)
     {
         _reader = reader;
+        _subscriber = subscriber;
         _acknowledgements = acknowledgements;
         _options = options;
+        _isOwedKnown = options.Owed is not null;
+        _owesAll = options.Owed == OwedEvents.All;
     }
 
     /// <summary>Told on each step of the connection, on the turn of whoever enumerates.</summary>
@@ -38,10 +45,10 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     /// <summary>Where the connection stands.</summary>
     public ConnectionState State => _reader.State;
 
-    /// <summary>Up to where ordinary events were passed on: <see cref="SubscribeOptions.After"/> goes on there.</summary>
+    /// <summary>Up to where ordinary events were passed on, for <see cref="SubscribeOptions.After"/>.</summary>
     public string? Position => _reader.Position;
 
-    /// <summary>How many acknowledgements are on their way: sent or not, but not stored yet as far as is known.</summary>
+    /// <summary>How many acknowledgements are on their way: not known to be stored yet.</summary>
     public int Unacknowledged => _acknowledgements.Outstanding;
 
     /// <summary>
@@ -56,8 +63,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     }
 
     /// <summary>
-    /// Rejects an event: it is delivered again, until its attempts are used up and it is parked as a dead letter. Inside
-    /// the loop it takes the place of the acknowledgement.
+    /// Rejects an event: it is delivered again, until its attempts are used up and it is parked as a dead letter.
+    /// Inside the loop it takes the place of the acknowledgement.
     /// </summary>
     /// <param name="arrived">The event.</param>
     /// <param name="delay">When it is delivered again; null leaves it to the policy's back-off.</param>
@@ -72,7 +79,7 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     }
 
     /// <summary>Sends what is acknowledged and rejected so far, and waits until it is stored.</summary>
-    /// <exception cref="EventsException">The server refused it for good; failures that may pass are waited for.</exception>
+    /// <exception cref="EventsException">The server refused it for good; what may pass is waited for.</exception>
     public Task FlushAsync(CancellationToken cancellationToken = default) =>
         _acknowledgements.FlushAsync(cancellationToken);
 
@@ -91,6 +98,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
         {
             while (await frames.MoveNextAsync().ConfigureAwait(false))
             {
+                if (!_isOwedKnown && frames.Current is ConnectedFrame)
+                    await AskForOwedAsync(cancellationToken).ConfigureAwait(false);
                 if (frames.Current is EventFrame { Event: var arrived } && MayBeOwed(arrived))
                 {
                     if (_acknowledgements.IsAcknowledged(arrived.Id))
@@ -128,7 +137,21 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     /// <summary>Waits until what is acknowledged is stored, for the options' time at most.</summary>
     public async ValueTask DisposeAsync() => await _acknowledgements.CloseAsync().ConfigureAwait(false);
 
+    private async Task AskForOwedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var described = await _subscriber.DescribeAsync(cancellationToken).ConfigureAwait(false);
+            _owesAll = described.Policy.Owed == OwedEvents.All;
+            _isOwedKnown = true;
+        }
+        catch (EventsException)
+        {
+            // The next connection asks again. What is missed until then comes a second time, and is known by that.
+        }
+    }
+
     /// <summary>A second delivery tells that an event is owed, whatever the options say.</summary>
     private bool MayBeOwed(StreamEvent arrived) =>
-        arrived.Critical || arrived.Attempt > 1 || _options.Owed == OwedEvents.All;
+        arrived.Critical || arrived.Attempt > 1 || _owesAll;
 }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace OrleansEvents.Tests.Client;
 
 /// <summary>
-/// What a server does for one subscriber: it delivers what is owed until it is acknowledged. How its connections and its
-/// answers fail is scripted.
+/// What a server does for one subscriber: it delivers what is owed until it is acknowledged. How its connections and
+/// its answers fail is scripted.
 /// </summary>
 internal sealed class OwingServer : IAsyncDisposable
 {
