@@ -2,7 +2,6 @@ using System.Buffers;
 using System.CommandLine;
 using System.IO.Pipelines;
 using System.Text;
-using System.Text.Json;
 using OrleansEvents.Client;
 
 namespace OrleansEvents.Cli;
@@ -17,7 +16,7 @@ internal sealed class SubscriberCommand : Command
         Add(new ListCommand(surroundings));
         Add(new OneCommand(
             "show", "Print how a subscriber is set and what it is owed, as JSON.", surroundings,
-            async (asked, stop) => asked.Print((await asked.Subscriber.DescribeAsync(stop)).Json)));
+            async (asked, stop) => asked.Print(await asked.Subscriber.DescribeAsync(stop))));
         Add(new OneCommand(
             "pending", "Print what a subscriber is owed, oldest first.", surroundings,
             (asked, stop) => asked.PrintAsync(asked.Subscriber.PendingAsync(stop)), json: true));
@@ -26,10 +25,10 @@ internal sealed class SubscriberCommand : Command
             (asked, stop) => asked.PrintAsync(asked.Subscriber.DeadLettersAsync(stop)), json: true));
         Add(new OneCommand(
             "replay", "Put all dead letters of a subscriber back among what it is owed.", surroundings,
-            async (asked, stop) => asked.Print(await asked.Subscriber.ReplayAsync(cancellationToken: stop))));
+            async (asked, stop) => asked.Say("put back", await asked.Subscriber.ReplayAsync(cancellationToken: stop))));
         Add(new OneCommand(
             "purge", "Remove all dead letters of a subscriber for good.", surroundings,
-            (asked, stop) => asked.Subscriber.PurgeAsync(stop)));
+            async (asked, stop) => asked.Say("removed", await asked.Subscriber.PurgeAsync(stop))));
         Add(new OneCommand(
             "remove", "Remove a subscriber; no read registers it again for an hour.", surroundings,
             (asked, stop) => asked.Subscriber.RemoveAsync(stop)));
@@ -46,7 +45,7 @@ internal sealed class SubscriberCommand : Command
             ParseResult parsed, EventsClient client, CancellationToken cancellationToken)
         {
             foreach (var each in await client.SubscribersAsync(parsed.GetValue(_stream)!, cancellationToken))
-                SubscriberOutput.Print(Terminal, each.Json);
+                SubscriberOutput.Print(Terminal, each);
             return 0;
         }
     }
@@ -98,14 +97,12 @@ internal sealed class SubscriberArguments
 /// <summary>A subscriber, and where what the server says of it goes.</summary>
 internal sealed record SubscriberOutput(Subscriber Subscriber, Terminal Terminal, bool Json)
 {
-    public static void Print(Terminal terminal, JsonElement answer) =>
-        terminal.Out.Write(Encoding.UTF8.GetBytes(answer.GetRawText() + "\n"));
+    public static void Print(Terminal terminal, SubscriberDescription described) =>
+        terminal.Out.Write(Encoding.UTF8.GetBytes(described.Json.GetRawText() + "\n"));
 
-    public void Print(JsonElement answer)
-    {
-        if (answer.ValueKind != JsonValueKind.Undefined)
-            Print(Terminal, answer);
-    }
+    public void Print(SubscriberDescription described) => Print(Terminal, described);
+
+    public void Say(string done, long count) => Terminal.Say($"dead letters {done}: {count}");
 
     /// <summary>Each as <c>tail</c> prints it; a person also sees what came of its deliveries.</summary>
     public async Task PrintAsync(IAsyncEnumerable<OwedEvent> events)

@@ -86,7 +86,7 @@ internal sealed class SubscriberSetCommand : ServerCommand
             MaxAge = parsed.GetValue(_maxAge),
         };
         var set = await _subscriber.Of(parsed, client).ConfigureAsync(policy, cancellationToken);
-        SubscriberOutput.Print(Terminal, set.Json);
+        SubscriberOutput.Print(Terminal, set);
         return 0;
     }
 

@@ -58,6 +58,9 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
     /// </summary>
     public string? Position { get; private set; }
 
+    /// <summary>Whether the end of the stream ends the reading; if not, a new connection follows.</summary>
+    internal Func<CancellationToken, ValueTask<bool>> IsOver { get; set; } = static _ => new(true);
+
     /// <summary>Begins to read, or goes on from <see cref="Position"/>. One enumeration at a time.</summary>
     public async IAsyncEnumerator<StreamFrame> GetAsyncEnumerator(CancellationToken cancellationToken = default)
     {
@@ -73,6 +76,8 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
                     while (await connection.NextAsync(cancellationToken).ConfigureAwait(false) is { } received)
                     {
                         if (!Accept(received))
+                            continue;
+                        if (received.Frame is EndFrame && !await IsOver(cancellationToken).ConfigureAwait(false))
                             continue;
                         yield return received.Frame;
                         if (HasEnded(received.Frame))

@@ -130,7 +130,7 @@ public sealed class EventsClient : IDisposable
         var named = Subscriber(stream, subscriber, _options with { Retries = 0 });
         var reader = ReadAsync(stream, options.Reading(subscriber));
         var acknowledgements = new AcknowledgementQueue(named, options, _options, _time);
-        return new SubscriberReader(reader, named, acknowledgements, options);
+        return new SubscriberReader(reader, named, acknowledgements, options, _time);
     }
 
     /// <summary>A named subscriber of a stream, to set up, to look at and to remove.</summary>

@@ -9,7 +9,7 @@ namespace OrleansEvents.Client;
 public sealed record FailedDelivery(DateTimeOffset? Time, string Reason);
 
 /// <summary>An event that a subscriber is owed, or that was parked for it.</summary>
-/// <param name="Event">The event; its attempt is the delivery that comes next.</param>
+/// <param name="Event">The event; its attempt is how often it was delivered so far.</param>
 /// <param name="NextRetry">When it is delivered next; null when that is not set.</param>
 /// <param name="History">The deliveries that came to nothing, oldest first.</param>
 public sealed record OwedEvent(StreamEvent Event, DateTimeOffset? NextRetry, IReadOnlyList<FailedDelivery> History)

@@ -47,7 +47,7 @@ public sealed record SubscribeOptions
 
     /// <summary>
     /// So long the end of the reading waits at most for acknowledgements to be stored. It waits for as long as it takes
-    /// when the stream itself has ended.
+    /// when the stream itself has ended; then this is how long it waits for what is acknowledged by hand.
     /// </summary>
     public TimeSpan FlushTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -58,6 +58,8 @@ public sealed record SubscribeOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(MostUnacknowledged, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(BatchDelay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(FlushTimeout, TimeSpan.Zero);
+        if (UnfinishedDelay is { } delay)
+            Subscriber.CheckDelay(delay);
     }
 
     internal ReadOptions Reading(string subscriber) =>

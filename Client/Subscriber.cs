@@ -74,13 +74,15 @@ public sealed class Subscriber
 
     /// <summary>Rejects events by their ids: they are delivered again, until their attempts are used up.</summary>
     /// <param name="ids">The events, 10,000 at most.</param>
-    /// <param name="delay">When the next delivery comes; null leaves it to the policy's back-off.</param>
+    /// <param name="delay">When the next delivery comes, a day at most; null: by the policy's back-off.</param>
     /// <param name="cancellationToken">Gives the call up.</param>
     /// <returns>What became of each id.</returns>
     public Task<IReadOnlyList<Acknowledgement>> RejectAsync(
         IReadOnlyCollection<string> ids, TimeSpan? delay = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        if (delay is { } asked)
+            CheckDelay(asked);
         return SettleAsync(
             "/nack",
             JsonBody.Of(json =>
@@ -103,8 +105,8 @@ public sealed class Subscriber
     /// <summary>Puts dead letters back among what it is owed, with all attempts before them.</summary>
     /// <param name="ids">Some of them; null: all.</param>
     /// <param name="cancellationToken">Gives the call up.</param>
-    /// <returns>The server's answer.</returns>
-    public Task<JsonElement> ReplayAsync(
+    /// <returns>How many were put back.</returns>
+    public async Task<long> ReplayAsync(
         IReadOnlyCollection<string>? ids = null, CancellationToken cancellationToken = default)
     {
         var body = JsonBody.Of(json =>
@@ -112,12 +114,24 @@ public sealed class Subscriber
             if (ids is not null)
                 json.WriteTexts("ids", ids);
         });
-        return SendAsync(HttpMethod.Post, "/dead-letters/replay", body, cancellationToken);
+        var answer = await SendAsync(HttpMethod.Post, "/dead-letters/replay", body, cancellationToken)
+            .ConfigureAwait(false);
+        return answer.Number("replayed") ?? 0;
     }
 
     /// <summary>Removes all its dead letters for good.</summary>
-    public Task PurgeAsync(CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Delete, "/dead-letters", null, cancellationToken);
+    /// <returns>How many were removed by the attempt that was answered.</returns>
+    public async Task<long> PurgeAsync(CancellationToken cancellationToken = default)
+    {
+        var answer = await SendAsync(HttpMethod.Delete, "/dead-letters", null, cancellationToken).ConfigureAwait(false);
+        return answer.Number("purged") ?? 0;
+    }
+
+    internal static void CheckDelay(TimeSpan delay)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, TimeSpan.FromDays(1));
+    }
 
     private async Task<IReadOnlyList<Acknowledgement>> SettleAsync(
         string part, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>

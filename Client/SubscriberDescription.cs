@@ -14,6 +14,9 @@ public sealed record SubscriberDescription(string Name, SubscriberPolicy Policy,
     /// <summary>How many events were parked for it.</summary>
     public long DeadLetters => Json.Number("deadLetters") ?? 0;
 
+    /// <summary>How many events are delivered and not acknowledged yet, or wait to be delivered again.</summary>
+    public long InFlight => Json.Number("inFlight") ?? 0;
+
     /// <summary>How many connections it has.</summary>
     public long Connections => Json.Number("connections") ?? 0;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 
 namespace OrleansEvents.Client;
@@ -10,9 +11,9 @@ namespace OrleansEvents.Client;
 /// </summary>
 /// <remarks>
 /// Acknowledgements are gathered and sent beside the reading, and tried again until the server has stored them. The end
-/// of the stream ends the loop when the last one is stored; leaving it earlier, or cancelling it, waits for
-/// <see cref="SubscribeOptions.FlushTimeout"/> at most. An event is passed on a second time when the first time did not
-/// end in an acknowledgement: <see cref="StreamEvent.Attempt"/> tells them apart.
+/// of the stream ends the loop when the last one is stored and nothing is owed any more; leaving it earlier, or
+/// cancelling it, waits for <see cref="SubscribeOptions.FlushTimeout"/> at most. An event is passed on a second time
+/// when the first time did not end in an acknowledgement: <see cref="StreamEvent.Attempt"/> tells them apart.
 /// </remarks>
 public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisposable
 {
@@ -20,17 +21,23 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     private readonly AcknowledgementQueue _acknowledgements;
     private readonly Subscriber _subscriber;
     private readonly SubscribeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, bool> _held = new();
+    private TaskCompletionSource _nothingHeld = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isOwedKnown;
     private volatile bool _owesAll;
     private StreamEvent? _current;
 
     internal SubscriberReader(
-        EventReader reader, Subscriber subscriber, AcknowledgementQueue acknowledgements, SubscribeOptions options)
+        EventReader reader, Subscriber subscriber, AcknowledgementQueue acknowledgements, SubscribeOptions options,
+        TimeProvider time)
     {
+        reader.IsOver = IsOverAsync;
         _reader = reader;
         _subscriber = subscriber;
         _acknowledgements = acknowledgements;
         _options = options;
+        _time = time;
         _isOwedKnown = options.Owed is not null;
         _owesAll = options.Owed == OwedEvents.All;
     }
@@ -58,8 +65,10 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     public void Acknowledge(StreamEvent arrived)
     {
         ArgumentNullException.ThrowIfNull(arrived);
-        if (MayBeOwed(arrived))
-            _acknowledgements.Acknowledge(arrived.Id);
+        if (!MayBeOwed(arrived))
+            return;
+        _acknowledgements.Acknowledge(arrived.Id);
+        Release(arrived);
     }
 
     /// <summary>
@@ -67,14 +76,17 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
     /// Inside the loop it takes the place of the acknowledgement.
     /// </summary>
     /// <param name="arrived">The event.</param>
-    /// <param name="delay">When it is delivered again; null leaves it to the policy's back-off.</param>
+    /// <param name="delay">When it is delivered again, a day at most; null leaves it to the policy's back-off.</param>
     /// <returns>False when it is acknowledged already, or not owed.</returns>
     public bool Reject(StreamEvent arrived, TimeSpan? delay = null)
     {
         ArgumentNullException.ThrowIfNull(arrived);
+        if (delay is { } asked)
+            Subscriber.CheckDelay(asked);
         if (!MayBeOwed(arrived) || !_acknowledgements.Reject(arrived.Id, delay))
             return false;
         Interlocked.CompareExchange(ref _current, null, arrived);
+        Release(arrived);
         return true;
     }
 
@@ -106,6 +118,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
                         continue;
                     await _acknowledgements.RoomAsync(cancellationToken).ConfigureAwait(false);
                     _current = arrived;
+                    if (_options.Manual)
+                        _held[arrived.Id] = true;
                 }
                 yield return frames.Current;
                 if (!_options.Manual && Interlocked.Exchange(ref _current, null) is { } finished)
@@ -136,6 +150,42 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
 
     /// <summary>Waits until what is acknowledged is stored, for the options' time at most.</summary>
     public async ValueTask DisposeAsync() => await _acknowledgements.CloseAsync().ConfigureAwait(false);
+
+    /// <summary>
+    /// A stream that has ended may still owe: what was rejected, and what waits for others to be acknowledged. That
+    /// comes with another connection. By hand, the application gets the time to settle what it holds.
+    /// </summary>
+    private async ValueTask<bool> IsOverAsync(CancellationToken cancellationToken)
+    {
+        if (!await IsNothingHeldAsync(cancellationToken).ConfigureAwait(false))
+            return true;
+        await _acknowledgements.FlushAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return (await _subscriber.DescribeAsync(cancellationToken).ConfigureAwait(false)).Pending == 0;
+        }
+        catch (EventsException unknown)
+        {
+            return unknown.Code == "NOT_FOUND";
+        }
+    }
+
+    private async Task<bool> IsNothingHeldAsync(CancellationToken cancellationToken)
+    {
+        _nothingHeld = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_held.IsEmpty)
+            return true;
+        var enough = Task.Delay(_options.FlushTimeout, _time, cancellationToken);
+        await Task.WhenAny(_nothingHeld.Task, enough).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        return _held.IsEmpty;
+    }
+
+    private void Release(StreamEvent settled)
+    {
+        if (_held.TryRemove(settled.Id, out _) && _held.IsEmpty)
+            _nothingHeld.TrySetResult();
+    }
 
     private async Task AskForOwedAsync(CancellationToken cancellationToken)
     {

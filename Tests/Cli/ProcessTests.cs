@@ -86,7 +86,8 @@ public sealed class ProcessTests
             }
         });
 
-        var (exit, output, error) = await Shell.RunAsync(server.Address, "events tail orders | head -n 1; exit ${PIPESTATUS[0]}");
+        var (exit, output, error) = await Shell.RunAsync(
+            server.Address, "events tail orders | head -n 1; exit ${PIPESTATUS[0]}");
 
         Assert.Equal((0, "2026-01-02T03:04:05.678Z orders 1 message {}\n", ""), (exit, output, error));
     }

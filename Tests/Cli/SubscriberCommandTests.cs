@@ -52,8 +52,8 @@ public sealed class SubscriberCommandTests
     [Fact]
     public async Task What_is_owed_and_what_was_parked_is_listed_over_all_pages()
     {
-        const string Parked = """{"id":"c2","seq":2,"stream":"orders","type":"message","data":2,"attempt":5,"history":"""
-            + """[{"time":"2026-01-02T03:04:05.678Z","reason":"timeout"}]}""";
+        const string Parked = """{"id":"c2","seq":2,"stream":"orders","type":"message","data":2,"attempt":5,"""
+            + """ "history":[{"time":"2026-01-02T03:04:05.678Z","reason":"timeout"}]}""";
         await using var server = await ScriptedServer.StartAsync();
         server
             .ThenJson(200, $$"""{"events":[{{Sse.EventJson(1)}}],"cursor":"c1","more":true}""")

@@ -39,6 +39,9 @@ internal sealed class OwingServer : IAsyncDisposable
 
     public HashSet<int> Acknowledged { get; } = [];
 
+    /// <summary>Whether there is no such subscriber, though a connection still delivers.</summary>
+    public bool IsRemoved { get; set; }
+
     /// <summary>Whether a connection that has sent all stays open, and delivers again what is rejected.</summary>
     public bool StaysOpen { get; init; }
 
@@ -46,6 +49,15 @@ internal sealed class OwingServer : IAsyncDisposable
         new(await ScriptedServer.StartAsync(), count) { StaysOpen = staysOpen };
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    private int Pending
+    {
+        get
+        {
+            lock (_gate)
+                return _count - Acknowledged.Count;
+        }
+    }
 
     public bool Has(params int[] numbers)
     {
@@ -61,6 +73,8 @@ internal sealed class OwingServer : IAsyncDisposable
         "/api/streams/orders/events" => DeliverAsync(context),
         "/api/streams/orders/subscribers/billing/ack" => SettleAsync(context, request, Acknowledge),
         "/api/streams/orders/subscribers/billing/nack" => SettleAsync(context, request, Reject),
+        "/api/streams/orders/subscribers/billing" when !IsRemoved =>
+            context.Response.WriteAsync($"{{\"pending\":{Pending}}}"),
         _ => ScriptedServer.RefuseAsync(context, 404, "NOT_FOUND", "no such path"),
     };
 

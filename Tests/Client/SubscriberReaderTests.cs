@@ -242,6 +242,7 @@ public sealed class SubscriberReaderTests
     {
         await using var server = await OwingServer.StartAsync(1);
         server.Faults.Enqueue(new Fault(HttpStatusCode.NotFound, "NOT_FOUND"));
+        server.IsRemoved = true;
         using var client = Client(server);
         var reader = client.Subscribe("orders", "billing", OneByOne);
 
@@ -303,7 +304,11 @@ public sealed class SubscriberReaderTests
         await using var server = await OwingServer.StartAsync(3);
         using var client = Client(server);
         var events = new List<StreamEvent>();
-        await using (var reader = client.Subscribe("orders", "billing", OneByOne with { Manual = true }))
+        await using (var reader = client.Subscribe("orders", "billing", OneByOne with
+        {
+            Manual = true,
+            FlushTimeout = TimeSpan.FromSeconds(10),
+        }))
         {
             await foreach (var arrived in reader)
             {
@@ -316,6 +321,7 @@ public sealed class SubscriberReaderTests
             }
             Assert.True(server.Has(3));
             reader.Acknowledge(events[0]);
+            await reader.FlushAsync();
         }
 
         Assert.True(server.Has(1, 3));
@@ -327,7 +333,8 @@ public sealed class SubscriberReaderTests
         await using var server = await ScriptedServer.StartAsync();
         server
             .ThenFrames(Sse.Connected(), Sse.OwedEvent(1), Sse.Gap("c5", "3", "evicted"), Sse.Event(6), Sse.End())
-            .ThenJson(200, """{"results":[]}""");
+            .ThenJson(200, """{"results":[]}""")
+            .ThenJson(200, """{"pending":0}""");
         using var client = TestClient.Of(server, _time);
         var frames = new List<string>();
 
@@ -336,7 +343,7 @@ public sealed class SubscriberReaderTests
             frames.Add(frame.GetType().Name);
 
         Assert.Equal(["ConnectedFrame", "EventFrame", "GapFrame", "EventFrame", "EndFrame"], frames);
-        Assert.Equal("""{"ids":["c1"]}""", server.Requests.Last().Body);
+        Assert.Equal("""{"ids":["c1"]}""", server.Requests.ElementAt(1).Body);
     }
 
     private EventsClient Client(OwingServer server) =>
