@@ -19,7 +19,9 @@ internal static class ApiParts
         services.AddSingleton<Operations>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ReadEndpoint>();
+        services.AddSingleton<ConnectionCounts>();
         services.AddSingleton<ConnectionTable>();
+        HealthLog.AddTo(services);
     }
 
     public static void MapEndpoints(WebApplication app)
@@ -28,5 +30,6 @@ internal static class ApiParts
         PageEndpoints.Map(app);
         StreamsEndpoints.Map(app);
         SubscribersEndpoints.Map(app);
+        ConnectionsEndpoints.Map(app);
     }
 }
