@@ -14,6 +14,7 @@ internal sealed class ServerOptions
     public OperationsOptions Operations { get; init; } = new();
     public ShutdownOptions Shutdown { get; init; } = new();
     public CorsOptions Cors { get; init; } = new();
+    public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
 
     public void AddTo(IServiceCollection services) => services
@@ -24,5 +25,6 @@ internal sealed class ServerOptions
         .AddSingleton(Operations)
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)
+        .AddSingleton(Webhooks)
         .AddSingleton(Storage);
 }

@@ -1,0 +1,63 @@
+using System.Net;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Webhooks;
+
+/// <summary>Where and how one subscriber's events are pushed: checked, and ready to be sent to.</summary>
+internal sealed class WebhookTarget
+{
+    private const int MostUrl = 2048;
+
+    private WebhookTarget(Uri url, WebhookSecrets secrets, bool asCloudEvent, TimeSpan timeout) =>
+        (Url, Secrets, AsCloudEvent, Timeout) = (url, secrets, asCloudEvent, timeout);
+
+    public Uri Url { get; }
+
+    public WebhookSecrets Secrets { get; }
+
+    public bool AsCloudEvent { get; }
+
+    /// <summary>How long one request may take, its answer included.</summary>
+    public TimeSpan Timeout { get; }
+
+    /// <summary>The url as others may see it: what stands behind a question mark is often a secret.</summary>
+    public string Shown => Url.GetLeftPart(UriPartial.Path);
+
+    /// <summary>The target, or why it is refused. No name is looked up: what a name stands for may change at any time,
+    /// and is checked whenever a connection is made.</summary>
+    public static Outcome<WebhookTarget> Create(string url, string secret, bool asCloudEvent, TimeSpan timeout,
+        WebhooksOptions options)
+    {
+        if (UrlProblem(url, options, out var uri) is { } problem)
+            return new Refusal(ErrorCode.InvalidInput, $"\"webhook.url\" {problem}.");
+        if (!WebhookSecrets.TryParse(secret, out var secrets))
+            return new Refusal(ErrorCode.InvalidInput, $"\"webhook.secret\" must be {WebhookSecrets.Form}.");
+        return new WebhookTarget(uri!, secrets, asCloudEvent, timeout);
+    }
+
+    private static string? UrlProblem(string url, WebhooksOptions options, out Uri? uri)
+    {
+        uri = null;
+        if (url.Length > MostUrl) return $"must have {MostUrl} characters at most";
+        // What parsers read differently: one that checks must not see another host than one that connects.
+        if (url.AsSpan().ContainsAnyInRange('\0', ' ') || url.AsSpan().ContainsAny('\\', '\x7f')
+            || !Uri.TryCreate(url, UriKind.Absolute, out uri) || uri.Host.Length == 0 || uri.Port <= 0)
+            return "must be an absolute https address";
+        if (uri.Scheme != Uri.UriSchemeHttps)
+        {
+            if (uri.Scheme != Uri.UriSchemeHttp) return "must be an absolute https address";
+            if (!options.AllowHttp && !options.AllowPrivateAddresses)
+                return "must be https (Webhooks:AllowHttp allows http)";
+        }
+        if (uri.UserInfo.Length > 0) return "must have no user name and no password";
+        if (uri.Fragment.Length > 0) return "must have no fragment";
+        return options.AllowPrivateAddresses || !IsPrivate(uri.IdnHost) ? null
+            : "must not be at a private or special address (Webhooks:AllowPrivateAddresses allows them)";
+    }
+
+    private static bool IsPrivate(string host) => IPAddress.TryParse(host, out var address)
+        ? !PublicAddresses.Contains(address)
+        : host.TrimEnd('.') is var name && (name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase));
+}
