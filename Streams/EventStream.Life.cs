@@ -15,9 +15,16 @@ public sealed partial class EventStream
     /// <summary>Bytes of events in storage.</summary>
     public long StoredBytes => _stored.Bytes;
 
-    /// <summary>Durable events up to here have been acknowledged by every subscriber; 0 when there is none. The host
-    /// keeps it; an ordinary stream's storage is trimmed by it.</summary>
-    public long AcknowledgedThrough { get; set; }
+    /// <summary>Durable events up to here are owed to no subscriber; null when there is none. The host keeps it: what
+    /// lies beyond is never trimmed, and what lies before is in an ordinary stream.</summary>
+    public long? AcknowledgedThrough { get; set; }
+
+    /// <summary>What is owed up to here is past the stream's retention: it is trimmed when the host has had it
+    /// parked. 0: nothing.</summary>
+    public long OverdueThrough { get; private set; }
+
+    /// <summary>When a stored event was appended, as nearly as is known; Unix milliseconds.</summary>
+    public long AppendedMsOf(long seq) => _stored.AppendedMsOf(seq);
 
     /// <summary>
     /// What time brings: evicts what is too old, forgets keys, makes void what has waited too long. Returns how far
@@ -28,7 +35,9 @@ public sealed partial class EventStream
         EvictRing(now);
         _keys.Expire(now);
         if (VoidAtMs <= now.Ms) Void(now);
-        var through = _stored.Trim(Settings.Retention, _logAll ? 0 : AcknowledgedThrough, now);
+        var through = _stored.Trim(Settings.Retention, _logAll ? 0 : AcknowledgedThrough ?? 0,
+            AcknowledgedThrough ?? long.MaxValue, now, out var overdue);
+        OverdueThrough = overdue;
         if (through > 0) Feed.History = Feed.History with { TrimmedThrough = through };
         return through;
     }

@@ -97,6 +97,18 @@ public sealed partial class EventStream
 
     private CommitWork? _voidInFlight;
 
+    private int StagedCriticals
+    {
+        get
+        {
+            var count = 0;
+            foreach (var run in _staged)
+                if (run.Durable)
+                    foreach (ref readonly var slot in run.Events.Slots) count += slot.Critical ? 1 : 0;
+            return count;
+        }
+    }
+
     private AppendResult? RefuseDurable(EventRun run) =>
         StoreIsDown ? AppendResult.Refused(ErrorCode.CircuitOpen, "Storage is down.", TimeSpan.FromSeconds(1))
         : NeedsReopen ? AppendResult.Refused(ErrorCode.StoreUnavailable, "Storage is coming back.",

@@ -70,7 +70,7 @@ public sealed partial class EventStream
 
     /// <summary>
     /// Appends a request's events together or not at all. Refused with <c>STREAM_COMPLETED</c>, <c>KEY_CONFLICT</c>,
-    /// <c>RATE_LIMITED</c> (too many keys) or <c>STORE_UNAVAILABLE</c>.
+    /// <c>RATE_LIMITED</c> (too many keys), <c>BACKLOG_FULL</c> or <c>STORE_UNAVAILABLE</c>.
     /// </summary>
     /// <param name="events">At least one, checked.</param>
     /// <param name="now">The time.</param>
@@ -85,9 +85,15 @@ public sealed partial class EventStream
         if (CheckKeys(events, now) is { } undecided) return undecided;
 
         var scratch = Scratch();
-        var published = Encode(events, scratch, now, each, out var critical);
+        var published = Encode(events, scratch, now, each, out var criticals);
         if (published.Count == 0) return new AppendResult { Published = published };
-        var durable = critical || _logAll;
+        var durable = criticals > 0 || _logAll;
+        if (criticals > 0 && BacklogRoom < int.MaxValue && criticals + StagedCriticals > BacklogRoom)
+        {
+            _next = scratch.First;
+            return AppendResult.Refused(ErrorCode.BacklogFull,
+                $"A subscriber of the stream {Feed.Stream} is owed as much as it may be.", TimeSpan.FromSeconds(1));
+        }
         if ((durable ? RefuseDurable(scratch) : RefuseBehind(scratch)) is { } refused)
         {
             _next = scratch.First;
@@ -117,9 +123,9 @@ public sealed partial class EventStream
     }
 
     private Published Encode(ReadOnlySpan<NewEvent> events, EventRun run, Instant now, List<PublishedEvent>? each,
-        out bool anyCritical)
+        out int criticals)
     {
-        anyCritical = false;
+        criticals = 0;
         var epoch = Handle.Epoch;
         for (var i = 0; i < events.Length; i++)
         {
@@ -131,7 +137,7 @@ public sealed partial class EventStream
             }
             ref readonly var @event = ref events[i];
             var critical = @event.Critical ?? Settings.Critical.IsCritical(@event.Type.Span, @event.Data.Span);
-            anyCritical |= critical;
+            if (critical) criticals++;
             var id = new Cursor(epoch, _next++);
             _encoder.Encode(run, id, @event, critical, now);
             each?.Add(new(id, Duplicate: false));
@@ -140,9 +146,19 @@ public sealed partial class EventStream
         return new(new(epoch, run.First), new(epoch, run.Last), run.Count, events.Length - run.Count, Durable: false);
     }
 
-    /// <summary>Numbers of critical events that became visible since the host last emptied the list; null when
-    /// nobody wants them.</summary>
-    public List<long>? ShownCritical { get; set; }
+    /// <summary>Events that somebody may be owed and that became visible since the host last emptied the list; null
+    /// when nobody wants them.</summary>
+    public List<ShownEvent>? Shown { get; set; }
+
+    /// <summary>Whether <see cref="Shown"/> takes ordinary events too.</summary>
+    public bool ShowsOrdinary { get; set; }
+
+    /// <summary>Whether <see cref="Shown"/> takes types.</summary>
+    public bool ShowsTypes { get; set; }
+
+    /// <summary>Critical events that may yet be published before a subscriber that blocks is owed its most; what
+    /// waits for storage counts. The host keeps it.</summary>
+    public int BacklogRoom { get; set; } = int.MaxValue;
 
     /// <summary>Whether storage is known to be down: durable events are refused at once. The host keeps it.</summary>
     public bool StoreIsDown { get; set; }
@@ -150,9 +166,16 @@ public sealed partial class EventStream
     /// <summary>Makes events visible, and evicts what the ring no longer holds.</summary>
     private void Show(EventRun run, Instant now)
     {
-        if (ShownCritical is { } shown)
+        if (Shown is { } shown)
+        {
+            var durable = Settings.Durable;
             foreach (ref readonly var slot in run.Slots)
-                if (slot.Critical) shown.Add(slot.Seq);
+            {
+                if (!slot.Critical && !ShowsOrdinary) continue;
+                shown.Add(new ShownEvent(slot.Seq, slot.AppendedMs, slot.Critical, slot.Critical || durable,
+                    ShowsTypes ? run.FrameOf(slot).Slice(slot.TypeStart, slot.TypeLength).ToArray() : null));
+            }
+        }
         Feed.Append(run);
         EvictRing(now);
         LastActivityMs = now.Ms;

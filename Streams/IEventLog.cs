@@ -50,10 +50,11 @@ public interface IEventLog : IAsyncDisposable
     /// stays) and keys that expired before <paramref name="nowMs"/>. Remembers <paramref name="through"/>.</summary>
     Task Trim(LogHandle handle, long through, long nowMs);
 
-    /// <summary>Saves a subscriber's state (opaque here).</summary>
-    Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state);
+    /// <summary>Saves a subscriber's state (opaque here), and in the same transaction parks copies of events for it
+    /// and removes parked ones. Removing comes first; parking what is parked replaces it.</summary>
+    Task SaveSubscriber(LogHandle handle, SubscriberWrite write);
 
-    /// <summary>Removes a subscriber's state.</summary>
+    /// <summary>Removes a subscriber's state and all that is parked for it.</summary>
     Task RemoveSubscriber(LogHandle handle, string name);
 
     /// <summary>Stored events after a number, oldest first, at most so many events and bytes (at least one event if
@@ -64,8 +65,17 @@ public interface IEventLog : IAsyncDisposable
     /// run.</summary>
     Task<EventRun> ReadNewest(long id, int maxEvents, int maxBytes);
 
-    /// <summary>The numbers of stored critical events after a number, in order.</summary>
-    Task<long[]> ReadCritical(long id, long after);
+    /// <summary>What can be owed of the stored events after a number, in order: the critical ones, or all; their
+    /// types only when asked for, since that reads whole frames.</summary>
+    Task<OwedMark[]> ReadOwed(long id, long after, bool all, bool types);
+
+    /// <summary>What is parked for a subscriber after a number, in seq order, at most so many events and bytes (at
+    /// least one event if there is any). The caller disposes the page's run.</summary>
+    Task<ParkedPage> ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes);
+
+    /// <summary>Names of the streams, not deleted, with a subscriber whose last state said
+    /// <see cref="SubscriberWrite.Wakes"/>, in ordinal order.</summary>
+    Task<IReadOnlyList<string>> StreamsToWake();
 
     /// <summary>Streams by name in ordinal order, after <paramref name="after"/>, without tombstones.</summary>
     Task<IReadOnlyList<StoredStream>> List(string prefix, string? after, int limit);
@@ -115,8 +125,45 @@ public sealed record GracefulClose(long End, long Floor, EventRun Ring);
 /// <summary>Stored runs, as much as trimming must know: a run or several merged.</summary>
 public readonly record struct Extent(long First, long Last, int Count, long Bytes, long AppendedMs);
 
-/// <summary>A subscriber's stored state, opaque to the log.</summary>
-public sealed record SubscriberRecord(string Name, ReadOnlyMemory<byte> State);
+/// <summary>A subscriber's stored state, opaque to the log, and what is parked for it, in seq order.</summary>
+public sealed record SubscriberRecord(string Name, ReadOnlyMemory<byte> State, IReadOnlyList<ParkedMark> Parked);
+
+/// <summary>A parked event, as much as the subscriber's owner keeps in memory of it.</summary>
+/// <param name="Seq">Its number.</param>
+/// <param name="ParkedMs">When it was parked, Unix milliseconds.</param>
+public readonly record struct ParkedMark(long Seq, long ParkedMs);
+
+/// <summary>What a stored event is, for who may be owed it.</summary>
+/// <param name="Seq">Its number.</param>
+/// <param name="Critical">Whether it is critical.</param>
+/// <param name="Type">Its type's text as the frame has it (JSON-escaped, without quotes); null when not asked
+/// for.</param>
+public readonly record struct OwedMark(long Seq, bool Critical, byte[]? Type);
+
+/// <summary>One write for a subscriber, all or nothing.</summary>
+/// <param name="Name">The subscriber.</param>
+/// <param name="State">Its state.</param>
+public sealed record SubscriberWrite(string Name, ReadOnlyMemory<byte> State)
+{
+    /// <summary>Whether the stream is to be opened when a server starts, since this subscriber is pushed to.</summary>
+    public bool Wakes { get; init; }
+
+    /// <summary>Ranges of numbers (both ends included) of parked events to remove.</summary>
+    public IReadOnlyList<(long First, long Last)> Unpark { get; init; } = [];
+
+    /// <summary>Events to park, copied whole; null: none.</summary>
+    public EventRun? Park { get; init; }
+
+    /// <summary>A note (opaque here) for each event of <see cref="Park"/>, in order.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> Notes { get; init; } = [];
+
+    /// <summary>When they are parked, Unix milliseconds.</summary>
+    public long ParkedMs { get; init; }
+}
+
+/// <summary>Parked events with what was noted of each.</summary>
+public sealed record ParkedPage(EventRun Events, IReadOnlyList<ParkedMark> Marks,
+    IReadOnlyList<ReadOnlyMemory<byte>> Notes);
 
 /// <summary>A stream in a listing of what is stored.</summary>
 public sealed record StoredStream(string Name, bool Completed, long CreatedMs);

@@ -43,9 +43,20 @@ public interface IEventStreams
     /// <summary>Removes a stream with all it holds.</summary>
     ValueTask<Outcome<long>> Delete(string stream, CancellationToken cancel);
 
-    /// <summary>Attaches a reader as a named subscriber, registering it by its first read. Null when the subscriber
-    /// was removed less than an hour ago: it is not registered again by reading.</summary>
-    ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber);
+    /// <summary>Who is told of a subscriber (stream, name) that has a webhook and something to push, and no
+    /// <see cref="SessionKind.Push"/> session. May be told again; called on any thread, and must not block.</summary>
+    Action<string, string>? PushWanted { get; set; }
+
+    /// <summary>Attaches a reader as a named subscriber, registering it by its first read; a push only to one that is
+    /// registered with a webhook. Null when the subscriber was removed less than an hour ago: it is not registered
+    /// again by reading. Refused with <c>RATE_LIMITED</c> (too many subscribers, or connections of one) or
+    /// <c>INVALID_INPUT</c> (a read on behalf of one that has a webhook).</summary>
+    ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber, SessionKind kind);
+
+    /// <summary>Registers a subscriber or changes its policy: <paramref name="json"/> has any of its members. Creates
+    /// the stream.</summary>
+    ValueTask<Outcome<ConfiguredSubscriber>> ConfigureSubscriber(string stream, string subscriber,
+        ReadOnlyMemory<byte> json, CancellationToken cancel);
 
     /// <summary>A stream's subscribers by name.</summary>
     ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream);
@@ -61,9 +72,29 @@ public interface IEventStreams
     ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber, AckRequest request,
         CancellationToken cancel);
 
+    /// <summary>Says that events could not be taken: they come again, or are parked when their attempts are used
+    /// up.</summary>
+    ValueTask<Outcome<IReadOnlyList<NotAcknowledged>>> Nack(string stream, string subscriber, NackRequest request,
+        CancellationToken cancel);
+
     /// <summary>What a subscriber is owed above a number, oldest first. The caller disposes the page's
     /// events.</summary>
-    ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit);
+    ValueTask<Outcome<SubscriberPage>> Pending(string stream, string subscriber, long after, int limit);
+
+    /// <summary>A subscriber's dead letters above a number, oldest first. The caller disposes the page's
+    /// events.</summary>
+    ValueTask<Outcome<SubscriberPage>> DeadLetters(string stream, string subscriber, long after, int limit);
+
+    /// <summary>Puts dead letters back, all (null) or by their ids: they are owed again. The value is how many
+    /// were.</summary>
+    ValueTask<Outcome<int>> ReplayDeadLetters(string stream, string subscriber, IReadOnlyList<string>? ids,
+        CancellationToken cancel);
+
+    /// <summary>Removes all dead letters. The value is how many there were.</summary>
+    ValueTask<Outcome<int>> PurgeDeadLetters(string stream, string subscriber, CancellationToken cancel);
+
+    /// <summary>Stops pushing to a subscriber until its policy is set again.</summary>
+    ValueTask<Outcome<bool>> DisablePush(string stream, string subscriber, string reason);
 }
 
 /// <summary>A value or a refusal.</summary>
@@ -110,22 +141,62 @@ public interface IPatternLease : IDisposable
     IReadOnlyList<FeedLease> Matched { get; }
 }
 
-/// <summary>One reader on behalf of a subscriber.</summary>
+/// <summary>How a session delivers.</summary>
+public enum SessionKind
+{
+    /// <summary>An open connection: when it ends, what was in flight on it is tried again.</summary>
+    Connection,
+
+    /// <summary>One poll: what it carried stays in flight when it has ended.</summary>
+    Poll,
+
+    /// <summary>A webhook: every delivery is answered, so nothing waits for an acknowledgement.</summary>
+    Push,
+}
+
+/// <summary>One reader on behalf of a subscriber. Disposing ends it.</summary>
 public interface ISubscriberSession : IDisposable
 {
+    /// <summary>The subscriber's policy as it was when the session began.</summary>
+    SubscriberPolicy Policy { get; }
+
     /// <summary>Events owed and not acknowledged.</summary>
     int PendingCount { get; }
 
-    /// <summary>How an event stands.</summary>
-    OwedState StateOf(long seq);
+    /// <summary>Whether it is over: the subscriber was removed, or changed so that its readers are to come
+    /// back.</summary>
+    bool IsOver { get; }
 
-    /// <summary>What is owed above one number up to another, oldest first, at most so many events and bytes; empty
-    /// when nothing is. Throws <see cref="LogUnavailableException"/>. The caller disposes the run.</summary>
-    ValueTask<EventRun> ReadOwed(long after, long through, int limit, int maxBytes);
+    /// <summary>Called, on any thread, whenever there may be something to <see cref="Take"/> or the session is over.
+    /// Must not block.</summary>
+    Action? Woken { get; set; }
+
+    /// <summary>What is owed up to a number goes beside the line, what comes after, on it.</summary>
+    void Begin(long through);
+
+    /// <summary>The line has jumped from one number to another: what is owed between comes beside it.</summary>
+    void Jump(long after, long through);
+
+    /// <summary>The next events to carry beside the line, oldest first, at most so many events and (but for the first)
+    /// bytes; empty when none is due or there is no room in flight. Each is to be told by <see cref="Delivered"/>.
+    /// Throws <see cref="LogUnavailableException"/>. The caller disposes the page's events.</summary>
+    ValueTask<OwedPage> Take(int limit, int maxBytes);
+
+    /// <summary>What the line does with events that it has come to, in order.</summary>
+    /// <param name="slots">The events.</param>
+    /// <param name="carry">Filled with an answer for each.</param>
+    void OnLine(ReadOnlySpan<EventSlot> slots, Span<LineCarry> carry);
 
     /// <summary>The bytes of these events have gone out.</summary>
     void Delivered(IReadOnlyList<long> seqs);
+
+    /// <summary>Dead letters that went past their limit, if no reader has been told of them; asking is
+    /// telling.</summary>
+    Gap? TakeExpired();
 }
+
+/// <summary>Events to carry, and which delivery each is.</summary>
+public sealed record OwedPage(EventRun Events, IReadOnlyList<int> Attempts);
 
 /// <summary>Settings as they are now.</summary>
 public sealed record ConfiguredStream(StreamSettings Settings, bool Created);
@@ -136,8 +207,12 @@ public sealed record StreamDescription(string Name, StreamSettings Settings, Str
     IReadOnlyList<string> Subscribers);
 
 /// <summary>A subscriber as a client sees it: all up to <paramref name="Acknowledged"/> is acknowledged.</summary>
-public sealed record SubscriberDescription(string Name, Cursor Acknowledged, int Pending, int Connections,
-    long CreatedMs, long LastSeenMs);
+public sealed record SubscriberDescription(string Name, SubscriberPolicy Policy, bool IsExplicit, Cursor Acknowledged,
+    int Pending, int InFlight, int Retrying, int DeadLetters, ExpiredRange? Expired, SubscriberCounts Counts,
+    int Connections, long CreatedMs, long LastSeenMs, string? Disabled);
+
+/// <summary>A subscriber as it is now.</summary>
+public sealed record ConfiguredSubscriber(SubscriberDescription Subscriber, bool Created);
 
 /// <summary>A stream in a list; the numbers are null when it is not open here.</summary>
 public sealed record StreamSummary(string Name, bool Completed, long? CreatedMs, string? Head, int? Events, long? Bytes,
@@ -152,5 +227,16 @@ public sealed record AckRequest(IReadOnlyList<string>? Ids, Cursor? UpTo);
 /// <summary>What was done for one id.</summary>
 public readonly record struct Acknowledged(string Id, AckResult Result);
 
-/// <summary>Owed events with how often each was delivered.</summary>
-public sealed record PendingPage(EventRun Events, IReadOnlyList<int> Attempts, Cursor Cursor, bool More);
+/// <summary>Events that could not be taken, by their ids.</summary>
+/// <param name="Ids">As given.</param>
+/// <param name="Delay">When they are to come again; null: by the back-off.</param>
+/// <param name="Reason">Why, a word or two for the history.</param>
+public sealed record NackRequest(IReadOnlyList<string> Ids, TimeSpan? Delay, string Reason = "nack");
+
+/// <summary>What was done for one id.</summary>
+public readonly record struct NotAcknowledged(string Id, NackResult Result);
+
+/// <summary>Events of a subscriber with what is known of each; <paramref name="Expired"/> is what went past its
+/// limit among dead letters.</summary>
+public sealed record SubscriberPage(EventRun Events, IReadOnlyList<PendingEvent> Details, Cursor Cursor, bool More,
+    ExpiredRange? Expired = null);

@@ -36,11 +36,30 @@ internal sealed class StoredExtents
         if (_extents.Count - _first > Most) Merge();
     }
 
+    /// <summary>When an event was appended, as nearly as its extent tells; the beginning of time when it is not
+    /// here.</summary>
+    public long AppendedMsOf(long seq)
+    {
+        int low = _first, high = _extents.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (_extents[middle].Last < seq) low = middle + 1;
+            else high = middle;
+        }
+        return low < _extents.Count ? _extents[low].AppendedMs : 0;
+    }
+
     /// <summary>How far storage can be trimmed: the last number of the newest extent that need not stay; 0: not at
     /// all. What it covers is forgotten here.</summary>
-    public long Trim(StreamRetention keep, long acknowledgedThrough, Instant now)
+    /// <param name="keep">What is kept of what nobody is owed.</param>
+    /// <param name="acknowledgedThrough">Up to here nothing is kept.</param>
+    /// <param name="heldAfter">Beyond it everything is kept, being owed.</param>
+    /// <param name="overdue">How far it would be trimmed, were nothing owed; 0: not beyond what is returned.</param>
+    /// <param name="now">The time.</param>
+    public long Trim(StreamRetention keep, long acknowledgedThrough, long heldAfter, Instant now, out long overdue)
     {
-        Changed = false;
+        (Changed, overdue) = (false, 0);
         var through = 0L;
         var bornAfter = keep.Age is { } age ? now.UnixMs - (long)age.TotalMilliseconds : long.MinValue;
         while (_first < _extents.Count)
@@ -51,6 +70,11 @@ internal sealed class StoredExtents
                 && (keep.Bytes is not { } bytes || Bytes - oldest.Bytes < bytes)
                 && oldest.AppendedMs >= bornAfter;
             if (needed) break;
+            if (oldest.Last > heldAfter)
+            {
+                overdue = OverdueThrough(keep, bornAfter);
+                break;
+            }
             (Count, Bytes, through) = (Count - oldest.Count, Bytes - oldest.Bytes, oldest.Last);
             _first++;
         }
@@ -58,6 +82,18 @@ internal sealed class StoredExtents
         {
             _extents.RemoveRange(0, _first);
             _first = 0;
+        }
+        return through;
+    }
+
+    private long OverdueThrough(StreamRetention keep, long bornAfter)
+    {
+        var (count, bytes, through) = (Count, Bytes, 0L);
+        for (var i = _first; i < _extents.Count; i++)
+        {
+            (count, bytes) = (count - _extents[i].Count, bytes - _extents[i].Bytes);
+            if (!(count >= keep.Count || bytes >= keep.Bytes || _extents[i].AppendedMs < bornAfter)) break;
+            through = _extents[i].Last;
         }
         return through;
     }

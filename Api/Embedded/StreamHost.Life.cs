@@ -242,8 +242,8 @@ internal sealed partial class StreamHost
         var ring = opened.Closed?.Ring
             ?? await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, (int)Math.Min(settings.BufferBytes,
                 int.MaxValue));
-        var owed = opened.Subscribers.Count == 0 ? [] : await context.Log.ReadCritical(opened.Handle.Id, 0);
-        return (ring, owed);
+        var owed = opened.Subscribers.Count == 0 ? [] : await context.Log.ReadOwed(opened.Handle.Id, 0, false, false);
+        return (ring, [.. owed.Select(mark => mark.Seq)]);
     }
 
     private StreamSettings SettingsOf(OpenedStream opened) =>

@@ -163,8 +163,8 @@ internal sealed partial class StreamHost
         long[] owed = [];
         var ok = await Attempt(async () =>
         {
-            await context.Log.SaveSubscriber(handle, entry.State.Name, entry.State.Save());
-            owed = await context.Log.ReadCritical(handle.Id, 0);
+            await context.Log.SaveSubscriber(handle, new SubscriberWrite(entry.State.Name, entry.State.Save()));
+            owed = [.. (await context.Log.ReadOwed(handle.Id, 0, false, false)).Select(mark => mark.Seq)];
         });
         lock (_turn)
         {
@@ -212,7 +212,8 @@ internal sealed partial class StreamHost
                 entry.State.LastSeenMs = context.Now.UnixMs;
                 (seqs, state, handle) = (entry.State.Acknowledging, entry.State.Save(), _stream!.Handle);
             }
-            var ok = await Attempt(() => context.Log.SaveSubscriber(handle, entry.State.Name, state));
+            var ok = await Attempt(
+                () => context.Log.SaveSubscriber(handle, new SubscriberWrite(entry.State.Name, state)));
             if (ok && seqs.Count > 0 && context.Logger.IsEnabled(LogLevel.Debug))
                 AcknowledgedSeqs(context.Logger, Name, entry.State.Name, string.Join(',', seqs));
             Turn((_, _) =>

@@ -59,8 +59,11 @@ public sealed class MemoryEventLog : IEventLog
     public Task Trim(LogHandle handle, long through, long nowMs) => Write(handle, row => row.Trim(through, nowMs));
 
     /// <inheritdoc/>
-    public Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state) =>
-        Write(handle, row => row.Subscribers[name] = state.ToArray());
+    public Task SaveSubscriber(LogHandle handle, SubscriberWrite write)
+    {
+        ParkedEvents.Require(write);
+        return Write(handle, row => row.SaveSubscriber(write));
+    }
 
     /// <inheritdoc/>
     public Task RemoveSubscriber(LogHandle handle, string name) =>
@@ -75,8 +78,30 @@ public sealed class MemoryEventLog : IEventLog
         _byId.TryGetValue(id, out var row) ? row.ReadNewest(maxEvents, maxBytes) : new EventRun());
 
     /// <inheritdoc/>
-    public Task<long[]> ReadCritical(long id, long after) => Locked(() =>
-        _byId.TryGetValue(id, out var row) ? row.ReadCritical(after) : []);
+    public Task<OwedMark[]> ReadOwed(long id, long after, bool all, bool types) => Locked(() =>
+    {
+        var marks = new OwedMarks(after, all, types);
+        if (_byId.TryGetValue(id, out var row)) row.ReadOwed(marks);
+        return marks.Finish();
+    });
+
+    /// <inheritdoc/>
+    public Task<ParkedPage> ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes) =>
+        Locked(() =>
+        {
+            var parked = new ParkedEvents(maxEvents, maxBytes);
+            if (_byId.TryGetValue(id, out var row) && row.Subscribers.TryGetValue(subscriber, out var known))
+                known.Read(parked, after);
+            return parked.Page;
+        });
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> StreamsToWake() => Locked(() =>
+    {
+        IReadOnlyList<string> streams = [.. _byName.Values
+            .Where(row => row.Subscribers.Values.Any(subscriber => subscriber.Wakes)).Select(row => row.Name)];
+        return streams;
+    });
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoredStream>> List(string prefix, string? after, int limit) => Locked(() =>

@@ -22,7 +22,7 @@ internal sealed class MemoryStreamRow(long id, string name, long createdMs, ulon
     public long? DurableSince { get; set; }
     public bool Completed { get; set; }
     public long? DeletedMs { get; private set; }
-    public SortedDictionary<string, byte[]> Subscribers { get; } = new(StringComparer.Ordinal);
+    public SortedDictionary<string, MemorySubscriber> Subscribers { get; } = new(StringComparer.Ordinal);
 
     public OpenedStream Open(ulong epoch, long nowMs)
     {
@@ -53,7 +53,7 @@ internal sealed class MemoryStreamRow(long id, string name, long createdMs, ulon
             Closed = closed,
             Extents = extents.Finish(),
             Keys = [.. _keys.Values],
-            Subscribers = [.. Subscribers.Select(saved => new SubscriberRecord(saved.Key, saved.Value))],
+            Subscribers = [.. Subscribers.Select(saved => saved.Value.ToRecord(saved.Key))],
         };
     }
 
@@ -123,8 +123,17 @@ internal sealed class MemoryStreamRow(long id, string name, long createdMs, ulon
         return run;
     }
 
-    public long[] ReadCritical(long after) =>
-        [.. from row in _rows from slot in row.Slots where slot.Critical && slot.Seq > after select slot.Seq];
+    public void ReadOwed(OwedMarks into)
+    {
+        foreach (var row in _rows) into.Add(row.Slots, row.Frames);
+    }
+
+    public void SaveSubscriber(SubscriberWrite write)
+    {
+        if (!Subscribers.TryGetValue(write.Name, out var subscriber))
+            Subscribers.Add(write.Name, subscriber = new MemorySubscriber());
+        subscriber.Save(write);
+    }
 
     private sealed record Row(byte[] Frames, EventSlot[] Slots, Extent Extent)
     {

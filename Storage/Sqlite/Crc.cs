@@ -10,7 +10,8 @@ internal static class Crc
     public static uint Of(long stream, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>
         Add(Add(BitOperations.Crc32C(uint.MaxValue, (ulong)stream), a), b);
 
-    private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
+    /// <summary>The checksum of what it was of, and of more behind it.</summary>
+    public static uint Add(uint crc, ReadOnlySpan<byte> bytes)
     {
         var words = MemoryMarshal.Cast<byte, ulong>(bytes);
         foreach (var word in words) crc = BitOperations.Crc32C(crc, word);

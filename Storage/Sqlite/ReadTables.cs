@@ -21,10 +21,24 @@ internal sealed class ReadTables(SqliteDatabase database)
     private readonly SqliteStatement _newest = database.Prepare(
         $"SELECT crc, slots, frames FROM runs WHERE {OfStream} ORDER BY first DESC");
 
-    // A row of a single event tells its number without being read: the index has it.
-    private readonly SqliteStatement _critical = database.Prepare($"""
-        SELECT first, CASE WHEN count = 1 THEN NULL ELSE slots END FROM runs
-        WHERE {After} AND critical > 0 ORDER BY first
+    // A row of events that are alike, without a gap, tells its numbers without being read: the index has them.
+    private readonly SqliteStatement _owed = database.Prepare($"""
+        SELECT first, last, critical > 0,
+            CASE WHEN last - first + 1 = count AND critical IN (0, count) THEN NULL ELSE slots END FROM runs
+        WHERE {After} AND (critical > 0 OR ?3) ORDER BY first
+        """);
+
+    private readonly SqliteStatement _owedTypes = database.Prepare($"""
+        SELECT crc, slots, frames FROM runs WHERE {After} AND (critical > 0 OR ?3) ORDER BY first
+        """);
+
+    private readonly SqliteStatement _parked = database.Prepare($"""
+        SELECT {ParkedRow.Columns} FROM parked WHERE {OfStream} AND subscriber = ?2 AND seq > ?3 ORDER BY seq
+        """);
+
+    private readonly SqliteStatement _toWake = database.Prepare("""
+        SELECT name FROM streams
+        WHERE deleted IS NULL AND id IN (SELECT stream FROM subscribers WHERE wakes = 1) ORDER BY name
         """);
 
     private readonly SqliteStatement _list = database.Prepare("""
@@ -71,17 +85,40 @@ internal sealed class ReadTables(SqliteDatabase database)
         return run;
     }
 
-    public long[] ReadCritical(long id, long after)
+    public OwedMark[] ReadOwed(long id, long after, bool all, bool types)
     {
-        var critical = new List<long>();
-        Walk(_critical.Bind(1, id).Bind(2, after), rows =>
+        var marks = new OwedMarks(after, all, types);
+        var rows = types ? _owedTypes : _owed;
+        Walk(rows.Bind(1, id).Bind(2, after).Bind(3, all ? 1L : 0L), row =>
         {
-            if (rows.IsNull(1)) critical.Add(rows.Long(0));
-            foreach (ref readonly var slot in MemoryMarshal.Cast<byte, EventSlot>(rows.Blob(1)))
-                if (slot.Critical && slot.Seq > after) critical.Add(slot.Seq);
+            if (types) marks.Add(RunBlobs.Checked(id, row.Long(0), row.Blob(1), row.Blob(2)), row.Blob(2));
+            else if (row.IsNull(3)) marks.Add(row.Long(0), row.Long(1), row.Long(2) != 0);
+            else marks.Add(MemoryMarshal.Cast<byte, EventSlot>(row.Blob(3)), []);
             return true;
         });
-        return [.. critical];
+        return marks.Finish();
+    }
+
+    public ParkedPage ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes)
+    {
+        var parked = new ParkedEvents(maxEvents, maxBytes);
+        Walk(_parked.Bind(1, id).Bind(2, subscriber).Bind(3, after), rows =>
+        {
+            var row = ParkedRow.Checked(rows);
+            return parked.Add(row.Slot, row.ParkedMs, row.Note, row.Frame);
+        });
+        return parked.Page;
+    }
+
+    public IReadOnlyList<string> StreamsToWake()
+    {
+        var streams = new List<string>();
+        Walk(_toWake, rows =>
+        {
+            streams.Add(rows.Text(0));
+            return true;
+        });
+        return streams;
     }
 
     public IReadOnlyList<StoredStream> List(string prefix, string? after, int limit)

@@ -10,6 +10,7 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
     private readonly RunTable _runs = new(target);
     private readonly KeyTable _keys = new(target);
     private readonly SavedTables _saved = new(target);
+    private readonly ParkedTable _parked = new(target);
 
     private readonly SqliteStatement _insertStream = target.Prepare("""
         INSERT OR IGNORE INTO streams(id, epoch, deleted, close_end, close_floor, reserved, trimmed, durable_since,
@@ -27,7 +28,11 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         lost += new RowWalk(source, "runs", "stream, crc, slots, frames").Run(TakeRun);
         lost += new RowWalk(source, "keys", "stream, keys").Run(TakeKeys);
         lost += new RowWalk(source, "rings", "stream, crc, slots, frames").Run(TakeRing);
-        lost += new RowWalk(source, "subscribers", "stream, name, crc, state").Run(TakeSubscriber);
+        // A file that was never started with schema 2.
+        var parks = source.Number("SELECT count(*) FROM sqlite_master WHERE name = 'parked'") > 0;
+        lost += new RowWalk(source, "subscribers", $"stream, name, crc, state, {(parks ? "wakes" : "0")}")
+            .Run(TakeSubscriber);
+        if (parks) lost += new RowWalk(source, "parked", ParkedRow.Columns).Run(TakeParked);
         new RowWalk(source, "purges", "stream").Run(TakePurge);
         RecoverNames();
         lost += RemoveWhatFitsNowhere();
@@ -86,7 +91,14 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         var (stream, name) = (row.Long(0), row.Text(1));
         var state = row.Blob(3);
         if (row.Long(2) != SavedTables.CrcOf(stream, name, state)) return false;
-        _saved.SaveSubscriber(stream, name, state);
+        _saved.SaveSubscriber(stream, name, state, row.Long(4) != 0);
+        return true;
+    }
+
+    private bool TakeParked(SqliteStatement row)
+    {
+        if (!ParkedRow.TryRead(row, out var parked)) return false;
+        _parked.Put(parked);
         return true;
     }
 
@@ -129,17 +141,23 @@ internal sealed class RepairCopy(SqliteDatabase source, SqliteDatabase target)
         return names;
     }
 
-    /// <summary>Rows of no stream, and runs that overlap: both come from pages that were free already.</summary>
+    /// <summary>Rows of no stream, and runs that overlap: both come from pages that were free already. What is
+    /// parked for a subscriber whose row was lost goes too: nobody could ever list it.</summary>
     private long RemoveWhatFitsNowhere()
     {
         target.Execute("""
             DELETE FROM runs WHERE stream IN (SELECT stream FROM purges);
             DELETE FROM keys WHERE stream IN (SELECT stream FROM purges);
+            DELETE FROM parked WHERE stream IN (SELECT stream FROM purges);
             DELETE FROM purges;
             """);
         var removed = 0L;
         foreach (var table in new[] { "runs", "keys", "rings", "subscribers" })
             removed += target.Change($"DELETE FROM {table} WHERE stream NOT IN (SELECT id FROM streams)");
+        removed += target.Change("""
+            DELETE FROM parked WHERE NOT EXISTS (
+                SELECT 1 FROM subscribers WHERE stream = parked.stream AND name = subscriber)
+            """);
         return removed + target.Change("""
             DELETE FROM runs WHERE id IN (SELECT id FROM (
                 SELECT id, first, lag(last) OVER (PARTITION BY stream ORDER BY first, id) AS before FROM runs)

@@ -16,8 +16,8 @@ internal sealed class SavedTables(SqliteDatabase database)
     private readonly SqliteStatement _deleteRing = database.Prepare("DELETE FROM rings WHERE stream = ?1");
 
     private readonly SqliteStatement _saveSubscriber = database.Prepare("""
-        INSERT INTO subscribers(stream, name, crc, state) VALUES(?1, ?2, ?3, ?4)
-        ON CONFLICT(stream, name) DO UPDATE SET crc = excluded.crc, state = excluded.state
+        INSERT INTO subscribers(stream, name, crc, state, wakes) VALUES(?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT(stream, name) DO UPDATE SET crc = excluded.crc, state = excluded.state, wakes = excluded.wakes
         """);
 
     private readonly SqliteStatement _readSubscribers = database.Prepare(
@@ -55,15 +55,20 @@ internal sealed class SavedTables(SqliteDatabase database)
 
     public void DeleteRing(long stream) => _deleteRing.Bind(1, stream).Run();
 
-    public void SaveSubscriber(long stream, string name, ReadOnlySpan<byte> state) =>
-        _saveSubscriber.Bind(1, stream).Bind(2, name).Bind(3, CrcOf(stream, name, state)).Bind(4, state).Run();
+    public void SaveSubscriber(long stream, string name, ReadOnlySpan<byte> state, bool wakes) =>
+        _saveSubscriber.Bind(1, stream).Bind(2, name).Bind(3, CrcOf(stream, name, state)).Bind(4, state)
+            .Bind(5, wakes ? 1L : 0L).Run();
 
-    public List<SubscriberRecord> ReadSubscribers(long stream)
+    public List<SubscriberRecord> ReadSubscribers(long stream, Dictionary<string, List<ParkedMark>> parked)
     {
         var subscribers = new List<SubscriberRecord>();
         _readSubscribers.Bind(1, stream);
         while (_readSubscribers.Step())
-            subscribers.Add(new SubscriberRecord(_readSubscribers.Text(0), _readSubscribers.Blob(1).ToArray()));
+        {
+            var name = _readSubscribers.Text(0);
+            subscribers.Add(new SubscriberRecord(name, _readSubscribers.Blob(1).ToArray(),
+                parked.GetValueOrDefault(name, [])));
+        }
         return subscribers;
     }
 

@@ -99,8 +99,11 @@ public sealed class SqliteEventLog : IEventLog
     }
 
     /// <inheritdoc/>
-    public Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state) =>
-        Write(handle, tables => tables.SaveSubscriber(handle.Id, name, state.Span));
+    public Task SaveSubscriber(LogHandle handle, SubscriberWrite write)
+    {
+        ParkedEvents.Require(write);
+        return Write(handle, tables => tables.SaveSubscriber(handle.Id, write));
+    }
 
     /// <inheritdoc/>
     public Task RemoveSubscriber(LogHandle handle, string name) =>
@@ -115,8 +118,15 @@ public sealed class SqliteEventLog : IEventLog
         _readers.Add(tables => tables.ReadNewest(id, maxEvents, maxBytes));
 
     /// <inheritdoc/>
-    public Task<long[]> ReadCritical(long id, long after) =>
-        _readers.Add(tables => tables.ReadCritical(id, after));
+    public Task<OwedMark[]> ReadOwed(long id, long after, bool all, bool types) =>
+        _readers.Add(tables => tables.ReadOwed(id, after, all, types));
+
+    /// <inheritdoc/>
+    public Task<ParkedPage> ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes) =>
+        _readers.Add(tables => tables.ReadParked(id, subscriber, after, maxEvents, maxBytes));
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> StreamsToWake() => _readers.Add(tables => tables.StreamsToWake());
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoredStream>> List(string prefix, string? after, int limit) =>

@@ -72,6 +72,24 @@ internal static class SqliteSchema
         CREATE TABLE probes(id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
         INSERT INTO probes VALUES(1, 0);
         """,
+        // Where the new table and its index begin depends on the file: see DamagedFile.
+        """
+        ALTER TABLE subscribers ADD COLUMN wakes INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX subscribers_to_wake ON subscribers(stream) WHERE wakes = 1;
+        CREATE TABLE parked(
+            id INTEGER PRIMARY KEY,
+            stream INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            parked INTEGER NOT NULL,
+            crc INTEGER NOT NULL,
+            subscriber TEXT NOT NULL,
+            slot BLOB NOT NULL,
+            note BLOB NOT NULL,
+            frame BLOB NOT NULL);
+        CREATE INDEX parked_of_subscriber ON parked(stream, subscriber, seq, parked);
+        INSERT INTO probes SELECT 2, rootpage FROM sqlite_master WHERE name = 'parked';
+        INSERT INTO probes SELECT 3, rootpage FROM sqlite_master WHERE name = 'parked_of_subscriber';
+        """,
     ];
 
     /// <summary>Makes a new file whole under another name first: a file under its own name is never half made, so

@@ -69,7 +69,7 @@ internal static class SqliteStart
     {
         try
         {
-            database.Execute("BEGIN IMMEDIATE; UPDATE probes SET count = count + 1; COMMIT");
+            database.Execute("BEGIN IMMEDIATE; UPDATE probes SET count = count + 1 WHERE id = 1; COMMIT");
         }
         catch (SqliteFailure failure) when (failure.Code == raw.SQLITE_FULL)
         {

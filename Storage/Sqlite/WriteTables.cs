@@ -13,6 +13,7 @@ internal sealed class WriteTables(SqliteDatabase database)
     private readonly RunTable _runs = new(database);
     private readonly KeyTable _keys = new(database);
     private readonly SavedTables _saved = new(database);
+    private readonly ParkedTable _parked = new(database);
     private readonly SqliteStatement _begin = database.Prepare("BEGIN IMMEDIATE");
     private readonly SqliteStatement _commit = database.Prepare("COMMIT");
     private readonly SqliteStatement _probe = database.Prepare("UPDATE probes SET count = count + 1 WHERE id = 1");
@@ -87,7 +88,8 @@ internal sealed class WriteTables(SqliteDatabase database)
 
     public void Complete(long id) => _streams.Complete(id);
 
-    /// <summary>Nobody can see the stream any more; <see cref="Purge"/> removes its events and keys.</summary>
+    /// <summary>Nobody can see the stream any more; <see cref="Purge"/> removes its events, keys and what is
+    /// parked.</summary>
     public void Delete(long id, long nowMs)
     {
         _saved.DeleteAll(id);
@@ -98,7 +100,7 @@ internal sealed class WriteTables(SqliteDatabase database)
     public bool Purge()
     {
         if (_streams.NextPurge() is not { } id) return false;
-        if (!DeleteSome(id, long.MaxValue, long.MaxValue)) _streams.Purged(id);
+        if (!(DeleteSome(id, long.MaxValue, long.MaxValue) | _parked.DeleteSome(id, RowsAtOnce))) _streams.Purged(id);
         return true;
     }
 
@@ -114,10 +116,23 @@ internal sealed class WriteTables(SqliteDatabase database)
     public bool DeleteSome(long id, long through, long expiredByMs) =>
         _runs.DeleteThrough(id, through, RowsAtOnce) | _keys.DeleteExpired(id, expiredByMs, RowsAtOnce);
 
-    public void SaveSubscriber(long id, string name, ReadOnlySpan<byte> state) =>
-        _saved.SaveSubscriber(id, name, state);
+    public void SaveSubscriber(long id, SubscriberWrite write)
+    {
+        _saved.SaveSubscriber(id, write.Name, write.State.Span, write.Wakes);
+        foreach (var (first, last) in write.Unpark) _parked.Delete(id, write.Name, first, last);
+        for (var i = 0; i < write.Notes.Count; i++)
+        {
+            ref readonly var slot = ref write.Park!.Slots[i];
+            _parked.Put(new ParkedRow(id, write.Name, slot, write.ParkedMs, write.Notes[i].Span,
+                write.Park.FrameOf(slot)));
+        }
+    }
 
-    public void RemoveSubscriber(long id, string name) => _saved.RemoveSubscriber(id, name);
+    public void RemoveSubscriber(long id, string name)
+    {
+        _saved.RemoveSubscriber(id, name);
+        _parked.Delete(id, name, long.MinValue, long.MaxValue);
+    }
 
     public void ForgetTombstones(long beforeMs) => _streams.ForgetTombstones(beforeMs);
 
@@ -144,7 +159,7 @@ internal sealed class WriteTables(SqliteDatabase database)
             Closed = row.CloseEnd is { } end ? new GracefulClose(end, row.CloseFloor, ring ?? new EventRun()) : null,
             Extents = _runs.Extents(row.Id),
             Keys = _keys.Read(row.Id, nowMs),
-            Subscribers = _saved.ReadSubscribers(row.Id),
+            Subscribers = _saved.ReadSubscribers(row.Id, _parked.Marks(row.Id)),
         };
     }
 }

@@ -85,8 +85,8 @@ internal sealed class SimulatedLog(MemoryEventLog disk, Random random) : IEventL
 
     public Task Trim(LogHandle handle, long through, long nowMs) => Write(() => disk.Trim(handle, through, nowMs));
 
-    public Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state) =>
-        Write(() => disk.SaveSubscriber(handle, name, state));
+    public Task SaveSubscriber(LogHandle handle, SubscriberWrite write) =>
+        Write(() => disk.SaveSubscriber(handle, write));
 
     public Task RemoveSubscriber(LogHandle handle, string name) => Write(() => disk.RemoveSubscriber(handle, name));
 
@@ -96,7 +96,13 @@ internal sealed class SimulatedLog(MemoryEventLog disk, Random random) : IEventL
     public Task<EventRun> ReadNewest(long id, int maxEvents, int maxBytes) =>
         Later(_reads, () => disk.ReadNewest(id, maxEvents, maxBytes));
 
-    public Task<long[]> ReadCritical(long id, long after) => Later(_reads, () => disk.ReadCritical(id, after));
+    public Task<OwedMark[]> ReadOwed(long id, long after, bool all, bool types) =>
+        Later(_reads, () => disk.ReadOwed(id, after, all, types));
+
+    public Task<ParkedPage> ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes) =>
+        Later(_reads, () => disk.ReadParked(id, subscriber, after, maxEvents, maxBytes));
+
+    public Task<IReadOnlyList<string>> StreamsToWake() => Later(_reads, disk.StreamsToWake);
 
     public Task<IReadOnlyList<StoredStream>> List(string prefix, string? after, int limit) =>
         Later(_reads, () => disk.List(prefix, after, limit));

@@ -7,7 +7,8 @@ namespace OrleansEvents.Tests.Http;
 public class FailingLog : DispatchProxy
 {
     private static readonly string[] s_reads =
-        [nameof(IEventLog.Read), nameof(IEventLog.ReadNewest), nameof(IEventLog.ReadCritical), nameof(IEventLog.List),
+        [nameof(IEventLog.Read), nameof(IEventLog.ReadNewest), nameof(IEventLog.ReadOwed),
+            nameof(IEventLog.ReadParked), nameof(IEventLog.StreamsToWake), nameof(IEventLog.List),
             nameof(IEventLog.IsDeleted), nameof(IAsyncDisposable.DisposeAsync)];
 
     private IEventLog _inner = null!;

@@ -61,7 +61,7 @@ public abstract partial class EventLogContract
     {
         var opened = await Open();
         using (var run = TestRuns.Critical(1, 2)) await Log.Append(opened.Handle, [run], [Key("k", 1)]);
-        await Log.SaveSubscriber(opened.Handle, "s", new byte[] { 1 });
+        await Log.SaveSubscriber(opened.Handle, new SubscriberWrite("s", new byte[] { 1 }));
         Assert.False(await Log.IsDeleted("orders"));
         await Log.Delete(opened.Handle, Now);
 
@@ -81,7 +81,7 @@ public abstract partial class EventLogContract
         var first = await Open();
         await Append(first.Handle, 1);
         await Log.SaveSettings(first.Handle, "{}", 1);
-        await Log.SaveSubscriber(first.Handle, "s", new byte[] { 1 });
+        await Log.SaveSubscriber(first.Handle, new SubscriberWrite("s", new byte[] { 1 }));
         await Log.Complete(first.Handle);
         await Log.Delete(first.Handle, Now);
         var second = await Open(nowMs: Now + 7);

@@ -140,7 +140,7 @@ public abstract partial class EventLogContract
         await Fenced(() => Log.Complete(old));
         await Fenced(() => Log.Delete(old, Now));
         await Fenced(() => Log.Trim(old, 1, Now));
-        await Fenced(() => Log.SaveSubscriber(old, "s", new byte[1]));
+        await Fenced(() => Log.SaveSubscriber(old, new SubscriberWrite("s", new byte[1])));
         await Fenced(() => Log.RemoveSubscriber(old, "s"));
         await Fenced(() => Log.Reopen(old, NextEpoch(), 0, 1));
         await Append(current, Block + 1);
@@ -177,10 +177,10 @@ public abstract partial class EventLogContract
         var first = await Open();
         await Log.SaveSettings(first.Handle, """{"buffer":7}""", 41);
         await Log.Complete(first.Handle);
-        await Log.SaveSubscriber(first.Handle, "b", new byte[] { 1 });
-        await Log.SaveSubscriber(first.Handle, "a", new byte[] { 2, 3 });
-        await Log.SaveSubscriber(first.Handle, "b", ReadOnlyMemory<byte>.Empty);
-        await Log.SaveSubscriber(first.Handle, "c", new byte[] { 4 });
+        await Log.SaveSubscriber(first.Handle, new SubscriberWrite("b", new byte[] { 1 }));
+        await Log.SaveSubscriber(first.Handle, new SubscriberWrite("a", new byte[] { 2, 3 }));
+        await Log.SaveSubscriber(first.Handle, new SubscriberWrite("b", ReadOnlyMemory<byte>.Empty));
+        await Log.SaveSubscriber(first.Handle, new SubscriberWrite("c", new byte[] { 4 }));
         await Log.RemoveSubscriber(first.Handle, "c");
 
         var second = await Open();

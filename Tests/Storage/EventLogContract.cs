@@ -52,7 +52,8 @@ public abstract partial class EventLogContract : IAsyncLifetime
         return TestRuns.Seqs(run);
     }
 
-    protected async Task<IReadOnlyList<long>> Critical(long id, long after) => await Log.ReadCritical(id, after);
+    protected async Task<IReadOnlyList<long>> Critical(long id, long after) =>
+        [.. (await Log.ReadOwed(id, after, false, false)).Select(mark => mark.Seq)];
 
     protected static LogKey Key(string key, long seq, long expiresMs = Now + 1000) =>
         new(key, UInt128.MaxValue - (UInt128)seq, ulong.MaxValue - 1, seq, expiresMs);

@@ -76,8 +76,8 @@ internal sealed class FaultyLog(IEventLog inner) : IEventLog
     public Task Trim(LogHandle handle, long through, long nowMs) =>
         Write(LogOperation.Trim, () => inner.Trim(handle, through, nowMs));
 
-    public Task SaveSubscriber(LogHandle handle, string name, ReadOnlyMemory<byte> state) =>
-        Write(LogOperation.SaveSubscriber, () => inner.SaveSubscriber(handle, name, state));
+    public Task SaveSubscriber(LogHandle handle, SubscriberWrite write) =>
+        Write(LogOperation.SaveSubscriber, () => inner.SaveSubscriber(handle, write));
 
     public Task RemoveSubscriber(LogHandle handle, string name) =>
         Write(LogOperation.RemoveSubscriber, () => inner.RemoveSubscriber(handle, name));
@@ -88,8 +88,14 @@ internal sealed class FaultyLog(IEventLog inner) : IEventLog
     public Task<EventRun> ReadNewest(long id, int maxEvents, int maxBytes) =>
         Read(LogOperation.ReadNewest, () => inner.ReadNewest(id, maxEvents, maxBytes));
 
-    public Task<long[]> ReadCritical(long id, long after) =>
-        Read(LogOperation.ReadCritical, () => inner.ReadCritical(id, after));
+    public Task<OwedMark[]> ReadOwed(long id, long after, bool all, bool types) =>
+        Read(LogOperation.ReadOwed, () => inner.ReadOwed(id, after, all, types));
+
+    public Task<ParkedPage> ReadParked(long id, string subscriber, long after, int maxEvents, int maxBytes) =>
+        Read(LogOperation.ReadParked, () => inner.ReadParked(id, subscriber, after, maxEvents, maxBytes));
+
+    public Task<IReadOnlyList<string>> StreamsToWake() =>
+        Read(LogOperation.StreamsToWake, inner.StreamsToWake);
 
     public Task<IReadOnlyList<StoredStream>> List(string prefix, string? after, int limit) =>
         Read(LogOperation.List, () => inner.List(prefix, after, limit));
@@ -185,7 +191,9 @@ internal enum LogOperation
     RemoveSubscriber,
     Read,
     ReadNewest,
-    ReadCritical,
+    ReadOwed,
+    ReadParked,
+    StreamsToWake,
     List,
     IsDeleted,
     ForgetTombstones,

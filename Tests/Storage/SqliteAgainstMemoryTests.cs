@@ -81,7 +81,7 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
                 await log.SaveSettings(handle, $"{command.A}", command.B == 0 ? null : last);
                 return "saved";
             case 6:
-                await log.SaveSubscriber(handle, $"s{command.B}", new byte[command.A]);
+                await log.SaveSubscriber(handle, new SubscriberWrite($"s{command.B}", new byte[command.A]));
                 return "saved";
             case 7:
                 await log.RemoveSubscriber(handle, $"s{command.B}");
@@ -125,10 +125,10 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
     {
         using var read = await log.Read(id, last - command.A * 3, 1 + command.A, 70 + command.B * 200);
         using var newest = await log.ReadNewest(id, command.A, command.B * 20_000);
-        var critical = await log.ReadCritical(id, last - command.A);
+        var owed = await log.ReadOwed(id, last - command.A, false, false);
         var streams = await log.List(command.B == 0 ? "a" : "", command.B == 1 ? "a" : null, 10);
         Assert.True(TestRuns.FramesAreRight(read) && TestRuns.FramesAreRight(newest));
-        return $"{Text(read)} {Text(newest)} [{string.Join(' ', critical)}] {string.Join(' ', streams)} "
+        return $"{Text(read)} {Text(newest)} [{string.Join(' ', owed)}] {string.Join(' ', streams)} "
             + await log.IsDeleted(name);
     }
 

@@ -144,7 +144,7 @@ public sealed class SqliteRepairTests : IDisposable
         {
             var handle = (await Open(log, i)).Handle;
             await log.SaveSettings(handle, "{}", 1);
-            await log.SaveSubscriber(handle, "s", new[] { (byte)i });
+            await log.SaveSubscriber(handle, new SubscriberWrite("s", new[] { (byte)i }));
             for (var seq = 1L; seq <= Events; seq++)
             {
                 using var run = TestRuns.Of(seq);

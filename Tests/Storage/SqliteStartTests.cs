@@ -32,7 +32,7 @@ public sealed class SqliteStartTests : IDisposable
     {
         await using (var log = _folder.Start())
         {
-            Assert.Contains("made new, schema 1", log.Found, StringComparison.Ordinal);
+            Assert.Contains("made new, schema 2", log.Found, StringComparison.Ordinal);
             await log.Open("orders", 1, create: true, 0);
         }
         await using (var log = _folder.Start())

@@ -37,7 +37,7 @@ public sealed class SubscriptionTests
     {
         var subscription = Owing(1, 2, 3, 4, 5, 6);
         foreach (var seq in new long[] { 2, 3, 5 }) subscription.BeginAcknowledge(seq);
-        var loaded = new Subscription(new SubscriberRecord("s", subscription.Save()));
+        var loaded = new Subscription(new SubscriberRecord("s", subscription.Save(), []));
         loaded.OweOlder([1, 2, 3, 4, 5, 6]);
         Assert.Equal([1, 4, 6], loaded.Pending(0).Select(owed => owed.Seq));
         Assert.Equal(3, loaded.PendingCount);
@@ -45,7 +45,7 @@ public sealed class SubscriptionTests
 
     [Fact]
     public void Other_bytes_are_no_saved_state() =>
-        Assert.Throws<FormatException>(() => new Subscription(new SubscriberRecord("s", "{}"u8.ToArray())));
+        Assert.Throws<FormatException>(() => new Subscription(new SubscriberRecord("s", "{}"u8.ToArray(), [])));
 
     [Fact]
     public void A_subscription_does_what_plain_sets_say()
@@ -163,7 +163,7 @@ public sealed class SubscriptionTests
 
         private void Restart()
         {
-            _subscription = new Subscription(new SubscriberRecord("s", _state));
+            _subscription = new Subscription(new SubscriberRecord("s", _state, []));
             _subscription.OweOlder([.. _retained]);
             _acknowledged.RemoveWhere(seq => seq > _lapsed);
             _acknowledged.UnionWith(_stored);

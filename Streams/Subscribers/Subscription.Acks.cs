@@ -1,0 +1,54 @@
+namespace OrleansEvents.Streams;
+
+public sealed partial class Subscription
+{
+    /// <summary>Begins acknowledging one event; it is done when <see cref="Saved"/> is called.</summary>
+    public AckResult BeginAcknowledge(long seq)
+    {
+        var index = IndexOf(seq);
+        if (index < 0 || _owed[index].State == State.Done)
+        {
+            if (ParkedIndexOf(seq) >= 0)
+            {
+                _unpark.Add(seq);
+                return AckResult.Acknowledged;
+            }
+            return index >= 0 || seq <= _through && seq > _fromSeq ? AckResult.Already : AckResult.Unknown;
+        }
+        Acknowledge(ref Entries[index]);
+        return AckResult.Acknowledged;
+    }
+
+    /// <summary>Begins acknowledging all that was delivered up to a number, and returns it.</summary>
+    public IReadOnlyList<long> BeginAcknowledgeUpTo(long seq)
+    {
+        var taken = new List<long>();
+        for (var i = _front; i < _owed.Count && _owed[i].Seq <= seq; i++)
+        {
+            ref var entry = ref Entries[i];
+            if (entry.State is State.Done or State.Parking || entry.Attempt == 0) continue;
+            Acknowledge(ref entry);
+            taken.Add(entry.Seq);
+        }
+        return taken;
+    }
+
+    private void Acknowledge(ref Entry entry)
+    {
+        if (entry.State == State.Acknowledging) return;
+        if (entry.State == State.Parking)
+        {
+            // What is being parked at this moment is taken out again by the next save.
+            if (IsBeingParked(entry.Seq))
+            {
+                _unpark.Add(entry.Seq);
+                return;
+            }
+            _parkingCount--;
+        }
+        Set(ref entry, State.Acknowledging);
+        _acknowledging.Add(entry.Seq);
+    }
+
+    private bool IsBeingParked(long seq) => _saving?.Parking.Any(note => note.Seq == seq) == true;
+}

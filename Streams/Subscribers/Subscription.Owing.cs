@@ -1,0 +1,98 @@
+namespace OrleansEvents.Streams;
+
+public sealed partial class Subscription
+{
+    /// <summary>An event has become visible. Numbers increase.</summary>
+    public void Owe(in ShownEvent shown, Instant now)
+    {
+        if (!Wants(shown) || _owed.Count > _front && shown.Seq <= _owed[^1].Seq) return;
+        var entry = new Entry(shown.Seq, shown.AppendedMs) { IsVolatile = !shown.Durable };
+        _owed.Add(entry);
+        if (entry.IsVolatile) Schedule(shown.Seq, DueOf(shown.AppendedMs, _limits.OrdinaryAge, now));
+        ParkOverflow(now);
+        if (IsAssigned) Dispatch();
+    }
+
+    /// <summary>Stored events, in order, older than all that were told by <see cref="Owe"/>.</summary>
+    public void OweOlder(IEnumerable<ShownEvent> stored, Instant now)
+    {
+        var before = _front < _owed.Count ? _owed[_front].Seq : long.MaxValue;
+        var older = new List<Entry>();
+        foreach (var shown in stored)
+        {
+            if (shown.Seq >= before || !Wants(shown) || IsStoredDone(shown.Seq, out var followsDone)) continue;
+            older.Add(Loaded(new Entry(shown.Seq, shown.AppendedMs) { FollowsDone = followsDone }, now));
+        }
+        foreach (var seq in _loadedReplays)
+            if (seq < before) older.Add(Loaded(new Entry(seq, now.UnixMs) { IsReplayed = true }, now));
+        if (_loadedReplays.Count > 0) older.Sort((a, b) => a.Seq.CompareTo(b.Seq));
+        _owed.InsertRange(_front, older);
+        foreach (var entry in older) Count(entry, 1);
+        (_loadedReplays, _loadedTries, _loadedRanges) = ([], [], []);
+        ParkOverflow(now);
+        Dispatch();
+    }
+
+    /// <summary>The events up to a number are to be let go by the stream: what is owed of them is parked.</summary>
+    public void Lapse(long through, Instant now)
+    {
+        for (var i = _front; i < _owed.Count && _owed[i].Seq <= through; i++)
+            if (!_owed[i].IsReplayed) GiveUp(ref Entries[i], "retention", now);
+        Sweep();
+    }
+
+    /// <summary>An owed event's bytes are nowhere any more.</summary>
+    public void Missing(long seq, Instant now)
+    {
+        var index = IndexOf(seq);
+        if (index < 0 || _owed[index].State == State.Done) return;
+        Abandon(ref Entries[index]);
+        Sweep();
+    }
+
+    private bool Wants(in ShownEvent shown)
+    {
+        if (shown.Seq <= _fromSeq || !shown.Critical && !Policy.OwesAll) return false;
+        if (_types is null || shown.Type is null) return true;
+        foreach (var wanted in _types)
+            if (shown.Type.AsSpan().SequenceEqual(wanted)) return true;
+        return false;
+    }
+
+    private static long DueOf(long unixMs, TimeSpan age, Instant now) =>
+        Math.Max(now.Ms, unixMs + (long)age.TotalMilliseconds - now.UnixMs + now.Ms);
+
+    /// <summary>An entry as storage had it: deliveries whose outcome the last process did not learn count.</summary>
+    private Entry Loaded(Entry entry, Instant now)
+    {
+        if (!_loadedTries.TryGetValue(entry.Seq, out var tries)) return entry;
+        (entry.Attempt, entry.History) = (tries.Attempt, tries.History);
+        if (entry.Attempt < Policy.MaxAttempts) return entry;
+        // Its last delivery may still be acknowledged.
+        entry.State = State.InFlight;
+        entry.DueMs = now.Ms + (long)Policy.AckWait.TotalMilliseconds;
+        Schedule(entry.Seq, entry.DueMs);
+        return entry;
+    }
+
+    /// <summary>The oldest beyond the policy's bound is parked.</summary>
+    private void ParkOverflow(Instant now)
+    {
+        if (Policy.Overflow == OverflowRule.Block) return;
+        var over = PendingCount - _parkingCount - Policy.MaxPending;
+        for (var i = _front; over > 0 && i < _owed.Count; i++)
+        {
+            if (_owed[i].State is State.Done or State.Parking or State.Acknowledging) continue;
+            GiveUp(ref Entries[i], "overflow", now);
+            over--;
+        }
+    }
+
+    /// <summary>What is older than the policy allows is parked.</summary>
+    private void ParkAged(Instant now)
+    {
+        var before = now.UnixMs - (long)Policy.MaxAge.TotalMilliseconds;
+        for (var i = _front; i < _owed.Count && (_owed[i].AppendedMs <= before || _owed[i].IsReplayed); i++)
+            if (!_owed[i].IsReplayed) GiveUp(ref Entries[i], "age", now);
+    }
+}

@@ -1,0 +1,141 @@
+namespace OrleansEvents.Streams;
+
+public sealed partial class Subscription
+{
+    private readonly List<long> _acknowledging = [];
+    private SubscriptionSave? _saving;
+    private SortedSet<long> _savingUnpark = [];
+
+    /// <summary>Whether attempts, or what became of events, are not saved: they are within a second.</summary>
+    public bool IsUnsaved { get; private set; }
+
+    /// <summary>Whether something waits for a save that people wait for.</summary>
+    public bool IsChanging => _acknowledging.Count > 0 || _unpark.Count > 0 || _toReplay.Count > 0 || IsParking;
+
+    /// <summary>Begins a save; the host performs it and calls <see cref="Saved"/>, whatever came of it. One at a
+    /// time.</summary>
+    public SubscriptionSave BeginSave()
+    {
+        var parking = new List<ParkingNote>();
+        while (parking.Count < ParkedAtOnce && _toPark.TryDequeue(out var seq))
+        {
+            if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Parking) continue;
+            // Acknowledged while an earlier try to park it was under way.
+            if (_unpark.Remove(seq)) Acknowledge(ref Entries[index]);
+            else parking.Add(new(seq, NoteOf(_owed[index])));
+        }
+        foreach (var seq in _acknowledging)
+            if (IndexOf(seq) is >= 0 and var index && _owed[index].IsReplayed) _unpark.Add(seq);
+        (_savingUnpark, _unpark) = (_unpark, []);
+        var acknowledging = _acknowledging.ToArray();
+        _acknowledging.Clear();
+        var replaying = _toReplay;
+        _toReplay = [];
+        IsUnsaved = false;
+        var done = new HashSet<long>(acknowledging);
+        foreach (var note in parking) done.Add(note.Seq);
+        _saving = new SubscriptionSave(Write(done, replaying), IsPushed, acknowledging, parking,
+            RangesOf(_savingUnpark), replaying);
+        return _saving;
+    }
+
+    /// <summary>The outcome of a save.</summary>
+    /// <param name="save">What <see cref="BeginSave"/> gave.</param>
+    /// <param name="succeeded">Whether it is on storage.</param>
+    /// <param name="parked">Of the events to park those whose bytes were found: the others are lost.</param>
+    /// <param name="parkedMs">When they were parked, Unix milliseconds, as storage has it.</param>
+    /// <param name="now">The time.</param>
+    public void Saved(SubscriptionSave save, bool succeeded, IReadOnlySet<long> parked, long parkedMs, Instant now)
+    {
+        _saving = null;
+        if (!succeeded)
+        {
+            PutAllBack(save, now);
+            return;
+        }
+        foreach (var seq in save.Acknowledging) Finish(seq, State.Acknowledging);
+        RemoveParked();
+        foreach (var note in save.Parking)
+        {
+            if (!Finish(note.Seq, State.Parking)) continue;
+            _parkingCount--;
+            if (parked.Contains(note.Seq)) AddParked(new ParkedMark(note.Seq, parkedMs));
+        }
+        if (save.Replaying.Count > 0) OweAgain(save.Replaying, now);
+        if (save.Parking.Count > 0 || _savingUnpark.Count > 0) FindNextExpiry();
+        _savingUnpark = [];
+        Sweep();
+        Dispatch();
+    }
+
+    private bool Finish(long seq, State from)
+    {
+        var index = IndexOf(seq);
+        if (index < 0 || _owed[index].State != from) return false;
+        Set(ref Entries[index], State.Done, 0);
+        Counts = from == State.Acknowledging
+            ? Counts with { Succeeded = Counts.Succeeded + 1 }
+            : Counts with { Abandoned = Counts.Abandoned + 1 };
+        return true;
+    }
+
+    private void PutAllBack(SubscriptionSave save, Instant now)
+    {
+        IsUnsaved = true;
+        foreach (var seq in save.Acknowledging)
+        {
+            if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
+            // Whoever acknowledged is told that it failed, and has the usual time to do it again.
+            ref var entry = ref Entries[index];
+            if (entry.Attempt == 0)
+            {
+                PutBack(ref entry);
+                continue;
+            }
+            Set(ref entry, State.InFlight);
+            entry.DueMs = now.Ms + (long)Policy.AckWait.TotalMilliseconds;
+            Schedule(seq, entry.DueMs);
+        }
+        foreach (var note in save.Parking) _toPark.Enqueue(note.Seq);
+        foreach (var seq in _savingUnpark)
+            if (!save.Acknowledging.Contains(seq)) _unpark.Add(seq);
+        _savingUnpark = [];
+        Dispatch();
+    }
+
+    private void RemoveParked()
+    {
+        if (_savingUnpark.Count == 0) return;
+        _parked.RemoveAll(mark => _savingUnpark.Contains(mark.Seq));
+        _replaying.ExceptWith(_savingUnpark);
+    }
+
+    private void AddParked(ParkedMark mark)
+    {
+        _replaying.Remove(mark.Seq);
+        var index = _parked.FindIndex(each => each.Seq >= mark.Seq);
+        if (index >= 0 && _parked[index].Seq == mark.Seq) _parked[index] = mark;
+        else _parked.Insert(index < 0 ? _parked.Count : index, mark);
+    }
+
+    /// <summary>Dead letters are owed again.</summary>
+    private void OweAgain(IReadOnlyList<long> seqs, Instant now)
+    {
+        foreach (var seq in seqs)
+        {
+            if (ParkedIndexOf(seq) < 0 || !_replaying.Add(seq)) continue;
+            var at = LowerBound(seq);
+            if (at < _owed.Count && _owed[at].Seq == seq)
+            {
+                // Done, but not let go of yet.
+                Count(_owed[at], -1);
+                _owed[at] = new Entry(seq, now.UnixMs) { IsReplayed = true, FollowsDone = _owed[at].FollowsDone };
+            }
+            else
+            {
+                _owed.Insert(at, new Entry(seq, now.UnixMs) { IsReplayed = true });
+            }
+            PutBack(ref Entries[at]);
+        }
+    }
+}

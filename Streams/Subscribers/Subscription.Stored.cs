@@ -1,0 +1,175 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace OrleansEvents.Streams;
+
+public sealed partial class Subscription
+{
+    /// <summary>Ranges of numbers that storage says are done, until the owed events are told.</summary>
+    private List<(long First, long Last)> _loadedRanges = [];
+    private List<long> _loadedReplays = [];
+    private Dictionary<long, (ushort Attempt, PastFailure[]? History)> _loadedTries = [];
+    private long _loadedWatermark;
+
+    /// <summary>A subscriber as its saved state has it. Throws <see cref="FormatException"/> on any other
+    /// bytes.</summary>
+    /// <param name="record">What is stored.</param>
+    /// <param name="policy">What it has unless its own was saved.</param>
+    /// <param name="head">The stream's head: ordinary events up to it are not owed.</param>
+    /// <param name="limits">The server's bounds.</param>
+    public Subscription(SubscriberRecord record, SubscriberPolicy policy, long head, SubscriptionLimits limits)
+    {
+        (Name, Policy, _limits, _abandonedThrough) = (record.Name, policy, limits, head);
+        try
+        {
+            using var state = JsonDocument.Parse(record.State);
+            var root = state.RootElement;
+            CreatedMs = root.GetProperty("createdMs").GetInt64();
+            LastSeenMs = root.GetProperty("lastSeenMs").GetInt64();
+            _loadedWatermark = _through = root.GetProperty("watermark").GetInt64();
+            if (root.TryGetProperty("removedMs", out var removed)) RemovedMs = removed.GetInt64();
+            var bounds = NumbersOf(root, "acknowledged");
+            for (var i = 0; i + 1 < bounds.Length; i += 2) _loadedRanges.Add((bounds[i], bounds[i + 1]));
+            if (_loadedRanges.Count > 0) _through = _loadedRanges[^1].Last;
+            ReadMore(root);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new FormatException($"The stored state of subscriber {record.Name} cannot be read.", e);
+        }
+        _parked.AddRange(record.Parked);
+        _replaying.UnionWith(_loadedReplays.Where(seq => ParkedIndexOf(seq) >= 0));
+        _loadedReplays = [.. _replaying];
+        ReadTypes();
+        FindNextExpiry();
+    }
+
+    private static long[] NumbersOf(JsonElement root, string name) => root.TryGetProperty(name, out var array)
+        ? [.. array.EnumerateArray().Select(each => each.GetInt64())] : [];
+
+    private void ReadMore(JsonElement root)
+    {
+        if (root.TryGetProperty("from", out var from)) _fromSeq = from.GetInt64();
+        if (root.TryGetProperty("disabled", out var disabled)) Disabled = disabled.GetString();
+        if (root.TryGetProperty("policy", out var policy))
+        {
+            IsExplicit = true;
+            if (!SubscriberPolicy.Default.TryApply(JsonSerializer.SerializeToUtf8Bytes(policy), out var own, out var bad))
+                throw new FormatException(bad.Detail);
+            Policy = own;
+        }
+        if (NumbersOf(root, "counts") is { Length: 4 } counts) Counts = new(counts[0], counts[1], counts[2], counts[3]);
+        _loadedReplays = [.. NumbersOf(root, "replaying")];
+        if (NumbersOf(root, "expired") is { Length: 4 } expired)
+        {
+            Expired = new(expired[0], expired[1], expired[2]);
+            IsExpiryTold = expired[3] != 0;
+        }
+        if (!root.TryGetProperty("tries", out var tries)) return;
+        foreach (var item in tries.EnumerateArray())
+        {
+            var values = item.EnumerateArray().ToArray();
+            var history = new PastFailure[(values.Length - 2) / 2];
+            for (var i = 0; i < history.Length; i++)
+                history[i] = new(values[2 + 2 * i].GetInt64(), values[3 + 2 * i].GetString()!);
+            _loadedTries[values[0].GetInt64()] = (values[1].GetUInt16(), history.Length == 0 ? null : history);
+        }
+    }
+
+    /// <summary>Whether storage says that an event is done, and whether one before it was.</summary>
+    private bool IsStoredDone(long seq, out bool followsDone)
+    {
+        followsDone = false;
+        if (seq <= _loadedWatermark) return true;
+        int low = 0, high = _loadedRanges.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (_loadedRanges[middle].Last < seq) low = middle + 1;
+            else high = middle;
+        }
+        // Where nothing that is owed lies between, a mark too many does no harm.
+        followsDone = low > 0 && _loadedRanges[low - 1].Last < seq;
+        return low < _loadedRanges.Count && _loadedRanges[low].First <= seq;
+    }
+
+    /// <summary>The state to be stored, with some events taken as done.</summary>
+    private ReadOnlyMemory<byte> Write(HashSet<long> done, List<long> replaying)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        json.WriteNumber("createdMs", CreatedMs);
+        json.WriteNumber("lastSeenMs", LastSeenMs);
+        if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
+        if (_fromSeq > 0) json.WriteNumber("from", _fromSeq);
+        if (IsExplicit)
+        {
+            json.WritePropertyName("policy");
+            Policy.WriteTo(json, withSecret: true);
+        }
+        if (Disabled is not null) json.WriteString("disabled", Disabled);
+        WriteDone(json, done);
+        WriteTries(json, done);
+        var again = _replaying.Where(seq => !done.Contains(seq) && !_savingUnpark.Contains(seq)).Concat(replaying);
+        WriteNumbers(json, "replaying", again.Order());
+        WriteNumbers(json, "counts", [Counts.Queued, Counts.Retried, Counts.Succeeded, Counts.Abandoned]);
+        if (Expired is { } range)
+            WriteNumbers(json, "expired", [range.First, range.Last, range.Count, IsExpiryTold ? 1 : 0]);
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<long> numbers)
+    {
+        json.WriteStartArray(name);
+        foreach (var number in numbers) json.WriteNumberValue(number);
+        json.WriteEndArray();
+    }
+
+    /// <summary>Up to where all is done, and the ranges that are done behind what is not.</summary>
+    private void WriteDone(Utf8JsonWriter json, HashSet<long> done)
+    {
+        var ranges = new List<long>();
+        var (watermark, last, through, passed) = (-1L, 0L, _through, false);
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            if (entry.IsReplayed) continue;
+            if (entry.State == State.Done || done.Contains(entry.Seq))
+            {
+                passed = true;
+                through = Math.Max(through, entry.Seq);
+                continue;
+            }
+            if (watermark < 0) watermark = entry.Seq - 1;
+            else if (passed || entry.FollowsDone) ranges.AddRange([last + 1, entry.Seq - 1]);
+            (last, passed) = (entry.Seq, false);
+        }
+        if (watermark >= 0 && through > last) ranges.AddRange([last + 1, through]);
+        json.WriteNumber("watermark", watermark < 0 ? through : Math.Min(watermark, through));
+        WriteNumbers(json, "acknowledged", ranges);
+    }
+
+    private void WriteTries(Utf8JsonWriter json, HashSet<long> done)
+    {
+        json.WriteStartArray("tries");
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            if (entry.Attempt == 0 || entry.IsVolatile || entry.State == State.Done || done.Contains(entry.Seq))
+                continue;
+            json.WriteStartArray();
+            json.WriteNumberValue(entry.Seq);
+            json.WriteNumberValue(entry.Attempt);
+            foreach (var (ms, reason) in entry.History ?? [])
+            {
+                json.WriteNumberValue(ms);
+                json.WriteStringValue(reason);
+            }
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+    }
+}
