@@ -44,4 +44,8 @@ internal sealed class WebhooksOptions
     [Setting("an endpoint that only fails for so long is switched off and told of (WEBHOOK_DISABLED)",
         Unit = "seconds", Min = 0.01, Max = 31_536_000)]
     public TimeSpan DisableAfter { get; init; } = TimeSpan.FromDays(5);
+
+    [Setting("time after which a subscriber that is owed nothing no longer keeps its stream in memory",
+        Unit = "seconds", Min = 0.01, Max = 86_400)]
+    public TimeSpan IdleAfter { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -23,9 +23,12 @@ internal static class WebhookBody
         var members = new EventMembers(frame[EventSlot.JsonStart..^2]);
         if (asCloudEvent) WriteCloudEvent(body, members);
         else EventShape.WriteJson(body, frame, slot, attempt);
-        var id = Encoding.ASCII.GetString(members.Id[1..^1]);
-        return new WebhookMessage(IdOf(stream, subscriber, id), body.WrittenMemory, members.TraceParent);
+        return new WebhookMessage(IdOf(stream, subscriber, CursorOf(frame)), body.WrittenMemory, members.TraceParent);
     }
+
+    /// <summary>The event's own cursor, from the line that its frame begins with.</summary>
+    public static string CursorOf(ReadOnlySpan<byte> frame) =>
+        Encoding.ASCII.GetString(frame.Slice(EventSlot.IdLineLength - 1 - Cursor.TextLength, Cursor.TextLength));
 
     /// <summary>The same for every attempt, and another for each subscriber: a receiver may stand behind
     /// several.</summary>
@@ -35,8 +38,8 @@ internal static class WebhookBody
         return $"msg_{Convert.ToHexStringLower(hash.AsSpan(0, 16))}";
     }
 
-    /// <summary>An event that was published as a CloudEvent has its own attributes; only what it lacks is
-    /// made.</summary>
+    /// <summary>An event that was published as a CloudEvent has its own attributes, all but its type; only what it
+    /// lacks is made.</summary>
     private static void WriteCloudEvent(IBufferWriter<byte> output, in EventMembers members)
     {
         using var own = members.CloudEvent.IsEmpty ? null : JsonDocument.Parse(members.CloudEvent.ToArray());
@@ -47,26 +50,19 @@ internal static class WebhookBody
             if (own?.RootElement.TryGetProperty(name, out var value) == true) Write(json, name, value);
             else WriteMade(json, name, members);
         }
-        var isJson = true;
-        var hasBinary = false;
-        if (own is not null)
+        var isBase64 = false;
+        var isTraced = false;
+        foreach (var attribute in own?.RootElement.EnumerateObject() ?? default)
         {
-            foreach (var attribute in own.RootElement.EnumerateObject())
-            {
-                if (s_leading.Contains(attribute.Name) || attribute.NameEquals("data")) continue;
-                isJson &= !attribute.NameEquals("datacontenttype");
-                hasBinary |= attribute.NameEquals("data_base64");
+            isBase64 |= attribute.NameEquals("data_base64");
+            isTraced |= attribute.NameEquals("traceparent");
+            if (!s_leading.Contains(attribute.Name) && !attribute.NameEquals("data_base64"))
                 Write(json, attribute.Name, attribute.Value);
-            }
         }
-        if (own?.RootElement.TryGetProperty("traceparent", out _) != true && members.TraceParent is { } trace)
-            json.WriteString("traceparent", trace);
-        if (isJson && !hasBinary) json.WriteString("datacontenttype", "application/json");
-        if (!hasBinary)
-        {
-            json.WritePropertyName("data");
-            json.WriteRawValue(members.Data, skipInputValidation: true);
-        }
+        if (!isTraced && members.TraceParent is { } trace) json.WriteString("traceparent", trace);
+        if (own is null) json.WriteString("datacontenttype", "application/json");
+        json.WritePropertyName(isBase64 ? "data_base64" : "data");
+        json.WriteRawValue(members.Data, skipInputValidation: true);
         json.WriteEndObject();
     }
 

@@ -7,8 +7,6 @@ namespace OrleansEvents.Api.Webhooks;
 /// <summary>Where and how one subscriber's events are pushed: checked, and ready to be sent to.</summary>
 internal sealed class WebhookTarget
 {
-    private const int MostUrl = 2048;
-
     private WebhookTarget(Uri url, WebhookSecrets secrets, bool asCloudEvent, TimeSpan timeout) =>
         (Url, Secrets, AsCloudEvent, Timeout) = (url, secrets, asCloudEvent, timeout);
 
@@ -23,6 +21,10 @@ internal sealed class WebhookTarget
 
     /// <summary>The url as others may see it: what stands behind a question mark is often a secret.</summary>
     public string Shown => Url.GetLeftPart(UriPartial.Path);
+
+    /// <summary>The target of a subscriber's policy.</summary>
+    public static Outcome<WebhookTarget> Create(WebhookPolicy policy, WebhooksOptions options) =>
+        Create(policy.Url, policy.Secret, policy.AsCloudEvent, policy.Timeout, options);
 
     /// <summary>The target, or why it is refused. No name is looked up: what a name stands for may change at any time,
     /// and is checked whenever a connection is made.</summary>
@@ -39,7 +41,7 @@ internal sealed class WebhookTarget
     private static string? UrlProblem(string url, WebhooksOptions options, out Uri? uri)
     {
         uri = null;
-        if (url.Length > MostUrl) return $"must have {MostUrl} characters at most";
+        if (url.Length > WebhookPolicy.MaxUrl) return $"must have {WebhookPolicy.MaxUrl} characters at most";
         // What parsers read differently: one that checks must not see another host than one that connects.
         if (url.AsSpan().ContainsAnyInRange('\0', ' ') || url.AsSpan().ContainsAny('\\', '\x7f')
             || !Uri.TryCreate(url, UriKind.Absolute, out uri) || uri.Host.Length == 0 || uri.Port <= 0)

@@ -59,8 +59,8 @@ public sealed class WebhookBodyTests
     [Fact]
     public void A_CloudEvent_of_bytes_keeps_them() => Assert.EndsWith(
         ""","datacontenttype":"image/png","data_base64":"AAEC"}""",
-        CloudEvent(EventJson("null",
-            ",\"cloudevent\":{\"datacontenttype\":\"image/png\",\"data_base64\":\"AAEC\"}")),
+        CloudEvent(EventJson("\"AAEC\"",
+            ",\"cloudevent\":{\"datacontenttype\":\"image/png\",\"data_base64\":true}")),
         StringComparison.Ordinal);
 
     private static void Same(string lines, string json) =>
