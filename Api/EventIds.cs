@@ -17,10 +17,11 @@ internal static class EventIds
     public const int StreamFenced = 31;
     public const int Committed = 32;
     public const int SubscriberRegistered = 40;
-    public const int SubscriberLapsed = 41;
+    public const int EventsParked = 41;
     public const int SubscriberExpired = 42;
     public const int SubscriberRemoved = 43;
     public const int Acknowledged = 44;
+    public const int OwedEventLost = 45;
     public const int ConnectionOpened = 50;
     public const int ConnectionEnded = 51;
     public const int ConnectionDropped = 52;

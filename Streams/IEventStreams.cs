@@ -190,9 +190,11 @@ public interface ISubscriberSession : IDisposable
     /// <summary>The bytes of these events have gone out.</summary>
     void Delivered(IReadOnlyList<long> seqs);
 
-    /// <summary>Dead letters that went past their limit, if no reader has been told of them; asking is
-    /// telling.</summary>
-    Gap? TakeExpired();
+    /// <summary>Dead letters that went past their limit, if no reader has been told of them.</summary>
+    Gap? Expired { get; }
+
+    /// <summary>A reader has been told of them.</summary>
+    void ExpiredTold();
 }
 
 /// <summary>Events to carry, and which delivery each is.</summary>

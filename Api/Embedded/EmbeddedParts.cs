@@ -37,6 +37,9 @@ internal static class EmbeddedParts
         DefaultsOf(options.Streams),
         new StreamLimits(options.Limits.KeysPerStream, VoidAfter: options.Operations.VoidAfter,
             CommitLimit: options.Operations.Timeout),
+        PolicyOf(options.Subscribers),
+        new SubscriptionLimits(options.Subscribers.DeadLetters, options.Subscribers.DeadLetterAge,
+            options.Subscribers.OrdinaryAge),
         provider.GetRequiredService<TimeProvider>(),
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
         provider.GetRequiredService<ILogger<EmbeddedStreams>>());
@@ -72,6 +75,17 @@ internal static class EmbeddedParts
         Backlog = options.Backlog,
         DedupeWindow = options.DedupeWindow,
         IdleAfter = options.IdleAfter,
+    };
+
+    private static SubscriberPolicy PolicyOf(SubscribersOptions options) => SubscriberPolicy.Default with
+    {
+        AckWait = options.AckWait,
+        MaxAttempts = options.MaxAttempts,
+        Backoff = options.Backoff,
+        MaxInFlight = options.MaxInFlight,
+        MaxPending = options.MaxPending,
+        MaxAge = options.MaxAge,
+        ExpireAfter = options.ExpireAfter,
     };
 
     private static CriticalRules RulesOf(IReadOnlyList<CriticalRule> rules) =>

@@ -4,8 +4,6 @@ namespace OrleansEvents.Api.Embedded;
 
 internal sealed partial class EmbeddedStreams
 {
-    private const int PendingPageBytes = 1 << 20;
-
     public async ValueTask<Outcome<ConfiguredStream>> Configure(string stream, ReadOnlyMemory<byte> json,
         CancellationToken cancel)
     {
@@ -51,39 +49,6 @@ internal sealed partial class EmbeddedStreams
             true => host.Feed.Head,
             false => StoreCircuit.Untaken,
             null => NoStream(stream),
-        });
-
-    public ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber) =>
-        Hold<ISubscriberSession?>(stream, create: true, async host =>
-            await host.Subscribe(subscriber, _limits.Subscribers));
-
-    public ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream) =>
-        Hold(stream, create: false, host => ValueTask.FromResult(Outcome.Of(host.DescribeSubscribers())));
-
-    public ValueTask<Outcome<SubscriberDescription>> DescribeSubscriber(string stream, string subscriber) =>
-        Hold(stream, create: false, host => ValueTask.FromResult<Outcome<SubscriberDescription>>(
-            host.DescribeSubscriber(subscriber) is { } described ? described : host.NoSubscriber(subscriber)));
-
-    public ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel) =>
-        Hold<int>(stream, create: false, async host =>
-            await host.RemoveSubscriber(subscriber) ?? host.NoSubscriber(subscriber));
-
-    public ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,
-        AckRequest request, CancellationToken cancel) =>
-        Hold(stream, create: false, async host =>
-            await host.Acknowledge(subscriber, request) ?? NoStream(stream));
-
-    public ValueTask<Outcome<PendingPage>> Pending(string stream, string subscriber, long after, int limit) =>
-        Hold<PendingPage>(stream, create: false, async host =>
-        {
-            try
-            {
-                return await host.Pending(subscriber, after, limit, PendingPageBytes) ?? NoStream(stream);
-            }
-            catch (LogUnavailableException)
-            {
-                return StoreCircuit.Untaken;
-            }
         });
 
     private static Outcome<StreamDescription> Describe(StreamHost host)

@@ -142,7 +142,8 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         while (true)
         {
             if (_hosts.TryGetValue(stream, out var host)) return host;
-            var created = new StreamHost(stream, _context, _deadlines, Gone, _patterns.Opened);
+            var created = new StreamHost(stream, _context, _deadlines, Gone, _patterns.Opened,
+                (name, subscriber) => PushWanted?.Invoke(name, subscriber));
             if (_hosts.TryAdd(stream, created)) return created;
             created.Dispose();
         }
@@ -240,6 +241,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
     private async Task Recover()
     {
         foreach (var host in _hosts.Values) await host.StoreRecovered();
+        await Wake();
     }
 
     /// <summary>Takes the rings of the streams that were idle longest, until nine tenths of the budget are

@@ -9,6 +9,8 @@ internal sealed record EngineContext(
     FeedMemory Memory,
     StreamSettings Defaults,
     StreamLimits Limits,
+    SubscriberPolicy SubscriberDefaults,
+    SubscriptionLimits SubscriptionLimits,
     TimeProvider Time,
     Func<ulong> NewEpoch,
     ILogger Logger)

@@ -20,6 +20,8 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
             connections.Drain();
             _ = CutLate();
         });
+        // Not awaited: a start does not wait for webhooks.
+        _ = streams.Wake();
         return Task.CompletedTask;
     }
 

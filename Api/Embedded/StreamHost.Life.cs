@@ -154,6 +154,7 @@ internal sealed partial class StreamHost
     {
         GracefulClose? close = null;
         LogHandle handle = default;
+        Turn((_, _) => SaveAll_UnderLock());
         while (close is null)
         {
             await Drain();
@@ -205,13 +206,18 @@ internal sealed partial class StreamHost
         var now = context.Now;
         OpenedStream? found = null;
         EventRun? ring = null;
-        long[] owed = [];
+        OwedMark[] owed = [];
+        List<SubscriberEntry> subscribers = [];
         var deleted = false;
         var ok = await Attempt(async () =>
         {
             found = await context.Log.Open(Name, context.NewEpoch(), create, now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(Name);
-            else (ring, owed) = await ReadBack(found = await Pin(found));
+            else
+            {
+                subscribers = Parse(found);
+                (ring, owed) = await ReadBack(found = await Pin(found), subscribers);
+            }
         });
         if (!ok) return Opening.StoreDown;
         if (found is null)
@@ -221,7 +227,7 @@ internal sealed partial class StreamHost
             Feed.Wake();
             return Opening.Absent;
         }
-        using (ring) Begin(found, ring!, owed);
+        using (ring) Begin(found, ring!, subscribers, owed);
         opened(this);
         return Opening.Open;
     }
@@ -236,27 +242,30 @@ internal sealed partial class StreamHost
         return pinned;
     }
 
-    private async Task<(EventRun Ring, long[] Owed)> ReadBack(OpenedStream opened)
+    private async Task<(EventRun Ring, OwedMark[] Owed)> ReadBack(OpenedStream opened,
+        List<SubscriberEntry> subscribers)
     {
         var settings = SettingsOf(opened);
         var ring = opened.Closed?.Ring
             ?? await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, (int)Math.Min(settings.BufferBytes,
                 int.MaxValue));
-        var owed = opened.Subscribers.Count == 0 ? [] : await context.Log.ReadOwed(opened.Handle.Id, 0, false, false);
-        return (ring, [.. owed.Select(mark => mark.Seq)]);
+        OwedMark[] owed = subscribers.Count == 0 ? [] : await context.Log.ReadOwed(opened.Handle.Id, 0,
+            settings.Durable && subscribers.Exists(each => each.State.Policy.OwesAll),
+            subscribers.Exists(each => each.State.WantsTypes));
+        return (ring, owed);
     }
 
     private StreamSettings SettingsOf(OpenedStream opened) =>
         opened.Settings is null ? context.Defaults : StreamSettings.Parse(opened.Settings);
 
-    private void Begin(OpenedStream stored, EventRun ring, long[] owed)
+    private void Begin(OpenedStream stored, EventRun ring, List<SubscriberEntry> subscribers, OwedMark[] owed)
     {
         Effects effects;
         lock (_turn)
         {
             var now = context.Now;
             _stream = new EventStream(Feed, stored, SettingsOf(stored), ring, context.Limits, now);
-            LoadSubscribers_UnderLock(stored, owed);
+            LoadSubscribers_UnderLock(subscribers, stored, owed, now);
             _phase = Phase.Open;
             effects = Decide_UnderLock(now);
         }

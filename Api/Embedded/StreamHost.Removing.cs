@@ -11,52 +11,59 @@ internal sealed partial class StreamHost
     /// <summary>When each was removed, Unix milliseconds.</summary>
     private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
 
-    public IReadOnlyList<SubscriberDescription> DescribeSubscribers()
-    {
-        lock (_turn)
-        {
-            return [.. _subscribers.Values.OrderBy(entry => entry.State.Name, StringComparer.Ordinal)
-                .Select(Describe_UnderLock)];
-        }
-    }
-
-    /// <summary>Null when there is no such subscriber.</summary>
-    public SubscriberDescription? DescribeSubscriber(string subscriber)
-    {
-        lock (_turn) return _subscribers.TryGetValue(subscriber, out var entry) ? Describe_UnderLock(entry) : null;
-    }
-
     /// <summary>Removes a subscriber and answers how much it was owed; null when there is no such subscriber.</summary>
     public async Task<Outcome<int>?> RemoveSubscriber(string subscriber)
     {
-        SubscriberEntry? entry;
-        lock (_turn)
-            if (!_subscribers.TryGetValue(subscriber, out entry)) return null;
-        if (!await entry.Ready) return null;
-        Task<bool> saved;
-        lock (_turn)
+        if (await Registered(subscriber) is not { } entry) return null;
+        // Saved with its state, so that no later save of an acknowledgement brings it back.
+        var ok = await Save(entry, state =>
         {
-            if (_subscribers.GetValueOrDefault(subscriber) != entry) return null;
-            // Saved with its state, so that no later save of an acknowledgement brings it back.
-            entry.State.RemovedMs ??= context.Now.UnixMs;
-            saved = Save_UnderLock(entry);
-        }
-        var ok = await saved;
+            state.RemovedMs ??= context.Now.UnixMs;
+            return true;
+        });
         var (pending, isFirst) = (0, false);
+        List<SubscriberSession>? ended = null;
         Turn((_, _) =>
         {
             if (!ok) entry.State.RemovedMs = null;
             else if (isFirst = _subscribers.Remove(subscriber))
+            {
                 (pending, _removed[subscriber]) = (entry.State.PendingCount, entry.State.RemovedMs!.Value);
+                _blocking.Remove(entry.State);
+                EndSessions_UnderLock(entry, ref ended);
+            }
         });
+        new Followed(ended, null).Tell(this);
         if (!ok) return StoreCircuit.Untaken;
         if (isFirst) Removed(context.Logger, Name, subscriber, pending);
         return pending;
     }
 
-    private SubscriberDescription Describe_UnderLock(SubscriberEntry entry) => new(entry.State.Name,
-        Feed.History.At(entry.State.Watermark), entry.State.PendingCount, entry.Connections, entry.State.CreatedMs,
-        entry.Connections > 0 ? context.Now.UnixMs : entry.State.LastSeenMs);
+    private async Task<SubscriberEntry?> Registered(string subscriber)
+    {
+        SubscriberEntry? entry;
+        lock (_turn)
+            if (!_subscribers.TryGetValue(subscriber, out entry)) return null;
+        return await entry.Ready ? entry : null;
+    }
+
+    private static void EndSessions_UnderLock(SubscriberEntry entry, ref List<SubscriberSession>? ended)
+    {
+        foreach (var session in entry.Sessions)
+        {
+            session.IsOver = true;
+            (ended ??= []).Add(session);
+        }
+    }
+
+    /// <summary>One that registered by reading and has had no connection for too long is forgotten.</summary>
+    private void Expire_UnderLock(SubscriberEntry entry)
+    {
+        var (handle, name) = (_stream!.Handle, entry.State.Name);
+        _subscribers.Remove(name);
+        _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
+        Expired(context.Logger, Name, name, entry.State.Policy.ExpireAfter.TotalSeconds);
+    }
 
     private bool IsRemoved_UnderLock(string subscriber, Instant now)
     {
@@ -80,4 +87,8 @@ internal sealed partial class StreamHost
     [LoggerMessage(EventIds.SubscriberRemoved, LogLevel.Information,
         "Stream {Stream}: subscriber {Subscriber} removed, which was owed {Pending} events")]
     private static partial void Removed(ILogger logger, string stream, string subscriber, int pending);
+
+    [LoggerMessage(EventIds.SubscriberExpired, LogLevel.Information,
+        "Stream {Stream}: subscriber {Subscriber} expired, {Seconds} s without a connection")]
+    private static partial void Expired(ILogger logger, string stream, string subscriber, double seconds);
 }

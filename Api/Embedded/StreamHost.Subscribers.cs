@@ -1,12 +1,10 @@
+using System.Runtime.InteropServices;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
 
 internal sealed partial class StreamHost
 {
-    /// <summary>A subscriber that registered by reading is forgotten after this long without a connection.</summary>
-    private static readonly TimeSpan ExpireAfter = TimeSpan.FromDays(1);
-
     private readonly Dictionary<string, SubscriberEntry> _subscribers = new(StringComparer.Ordinal);
 
     public IReadOnlyList<string> Subscribers
@@ -18,7 +16,7 @@ internal sealed partial class StreamHost
     }
 
     /// <summary>Attaches a reader; null for a tombstone. The stream must be held by the caller.</summary>
-    public async Task<Outcome<ISubscriberSession?>> Subscribe(string subscriber, int most)
+    public async Task<Outcome<ISubscriberSession?>> Subscribe(string subscriber, SessionKind kind, int most)
     {
         SubscriberEntry? entry;
         lock (_turn)
@@ -26,318 +24,234 @@ internal sealed partial class StreamHost
             if (_phase != Phase.Open) return Unregistered;
             if (!_subscribers.TryGetValue(subscriber, out entry))
             {
+                if (kind == SessionKind.Push) return NoSubscriber(subscriber);
                 if (IsRemoved_UnderLock(subscriber, context.Now)) return Outcome.Of<ISubscriberSession?>(null);
-                if (_subscribers.Count + _removed.Count >= most)
-                    return new Refusal(ErrorCode.RateLimited, $"The stream has {most} subscribers, its most.");
-                // Storage may hold void events, which it would be owed, until it has taken a new epoch.
-                if (_stream!.NeedsReopen) return Unregistered;
-                entry = new SubscriberEntry(new Subscription(subscriber, context.Now.UnixMs));
-                _subscribers.Add(subscriber, entry);
-                _stream.ShownCritical ??= [];
-                entry.Ready = Register(entry, _stream.Handle, Feed.Head);
-                Owe_UnderLock(_stream);
+                if (Add_UnderLock(subscriber, context.SubscriberDefaults, isExplicit: false, most, out entry)
+                    is { } refused) return refused;
             }
-            entry.Connections++;
         }
-        if (await entry.Ready) return new SubscriberSession(this, entry);
-        Disconnected(entry);
-        return Unregistered;
+        if (!await entry!.Ready) return Unregistered;
+        var session = Attach(entry, kind, out var refusal);
+        return refusal is { } why ? why : Outcome.Of<ISubscriberSession?>(session);
     }
 
-    /// <summary>Acknowledges durably; null when the stream is not open.</summary>
-    public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
+    /// <summary>Registers a subscriber, or changes its policy; null when the stream is not open.</summary>
+    public async Task<Outcome<ConfiguredSubscriber>?> ConfigureSubscriber(string subscriber, ReadOnlyMemory<byte> json,
+        int most)
     {
-        IReadOnlyList<Acknowledged> results;
-        Task<bool> saved;
-        // Not before it knows what it is owed: the watermark must not pass older events that are still being read.
-        if (!await IsRegistered(subscriber)) return IsOpen ? NoSubscriber(subscriber) : null;
+        SubscriberEntry? entry;
+        var created = false;
         lock (_turn)
         {
             if (_phase != Phase.Open) return null;
-            if (!_subscribers.TryGetValue(subscriber, out var entry)) return NoSubscriber(subscriber);
-            results = BeginAcknowledge(entry.State, request);
-            var changed = results.Any(each => each.Result == AckResult.Acknowledged);
-            saved = changed ? Save_UnderLock(entry) : Task.FromResult(true);
+            if (!_subscribers.TryGetValue(subscriber, out entry))
+            {
+                if (!context.SubscriberDefaults.TryApply(json, out var policy, out var bad)) return bad;
+                if (Add_UnderLock(subscriber, policy, isExplicit: true, most, out entry) is { } refused) return refused;
+                created = true;
+            }
         }
-        if (await saved) return Outcome.Of(results);
-        return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
-            TimeSpan.FromSeconds(1));
-    }
-
-    /// <summary>What a subscriber is owed above a number; null when the stream is not open.</summary>
-    public async Task<Outcome<PendingPage>?> Pending(string subscriber, long after, int limit, int maxBytes)
-    {
-        List<OwedEvent> owed;
-        LogHandle handle;
-        if (!await IsRegistered(subscriber)) return IsOpen ? NoSubscriber(subscriber) : null;
+        if (!await entry!.Ready) return Unregistered;
+        Refusal? invalid = null;
+        if (!created && !await Save(entry, state =>
+        {
+            if (state.Policy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
+            else invalid = bad;
+            return invalid is null;
+        })) return invalid ?? StoreCircuit.Untaken;
         lock (_turn)
         {
             if (_phase != Phase.Open) return null;
-            if (!_subscribers.TryGetValue(subscriber, out var entry)) return NoSubscriber(subscriber);
-            owed = [.. entry.State.Pending(after).Take(limit + 1)];
-            handle = _stream!.Handle;
+            Want_UnderLock(entry.State);
+            return new ConfiguredSubscriber(Describe_UnderLock(entry), created);
         }
-        var page = owed.Count > limit ? owed[..limit] : owed;
-        var run = await ReadOwed([.. page.Select(each => each.Seq)], maxBytes);
-        var attempts = new int[run.Count];
-        for (int i = 0, j = 0; i < run.Count; i++, j++)
-        {
-            while (page[j].Seq != run.Slots[i].Seq) j++;
-            attempts[i] = page[j].Attempt;
-        }
-        var last = run.Count > 0 ? run.Last : page.Count > 0 ? page[^1].Seq : after;
-        return new PendingPage(run, attempts, new Cursor(handle.Epoch, last), owed.Count > run.Count);
     }
 
     private static Refusal Unregistered =>
         new(ErrorCode.StoreUnavailable, "The subscriber could not be registered.", TimeSpan.FromSeconds(1));
 
+    private static Refusal NotPushed(string subscriber) =>
+        new(ErrorCode.InvalidInput, $"{subscriber} has no webhook that takes events.");
+
+    private static Refusal HasWebhook(string subscriber) =>
+        new(ErrorCode.InvalidInput, $"{subscriber} has a webhook: it does not read.");
+
     public Refusal NoSubscriber(string subscriber) =>
         new(ErrorCode.NotFound, $"The stream {Name} has no subscriber {subscriber}.");
 
-    private Task<bool> IsRegistered(string subscriber)
+    private Refusal? Add_UnderLock(string subscriber, SubscriberPolicy policy, bool isExplicit, int most,
+        out SubscriberEntry? entry)
     {
-        lock (_turn) return _subscribers.TryGetValue(subscriber, out var entry) ? entry.Ready : Task.FromResult(false);
-    }
-
-    /// <summary>The frames of owed events, from the ring or else from storage; those that are gone are left
-    /// out.</summary>
-    private async Task<EventRun> ReadOwed(IReadOnlyList<long> seqs, int maxBytes)
-    {
-        const int PageEvents = 64;
-        var run = new EventRun();
-        for (var i = 0; i < seqs.Count && run.Frames.Length < maxBytes;)
+        entry = null;
+        if (_subscribers.Count + _removed.Count >= most)
+            return new Refusal(ErrorCode.RateLimited, $"The stream has {most} subscribers, its most.");
+        // Storage may hold void events, which it would be owed, until it has taken a new epoch.
+        if (_stream!.NeedsReopen) return Unregistered;
+        var head = Feed.Head;
+        var from = policy.From switch
         {
-            if (TryReadRing(seqs[i], run))
-            {
-                i++;
-                continue;
-            }
-            using var stored = await context.Log.Read(_stream!.Handle.Id, seqs[i] - 1, PageEvents, maxBytes);
-            if (stored.Count == 0) break;
-            i = TakeMatching(seqs, i, stored, run);
-        }
-        return run;
+            OwedFrom.New => head,
+            OwedFrom.Cursor when Feed.History.Epochs.Any(each => each.Epoch == policy.FromCursor.Epoch) =>
+                Math.Min(head, policy.FromCursor.Seq),
+            _ => 0,
+        };
+        entry = new SubscriberEntry(new Subscription(subscriber, policy, isExplicit, from, head,
+            context.SubscriptionLimits, context.Now));
+        _removed.Remove(subscriber);
+        _subscribers.Add(subscriber, entry);
+        Want_UnderLock(entry.State);
+        entry.Ready = Register(entry, _stream.Handle, head);
+        return null;
     }
 
-    private bool TryReadRing(long seq, EventRun into)
+    /// <summary>What becomes visible from now on is told as far as somebody wants it.</summary>
+    private void Want_UnderLock(Subscription state)
     {
-        if (seq <= Feed.Floor) return false;
-        var reader = new FeedReader(seq - 1);
-        if (Feed.Read(ref reader, 1, out var block) != FeedRead.Block) return false;
-        using (block)
-        {
-            if (block[0].Seq != seq) return false;
-            into.Append(block[0], block.Frame(block[0]));
-            return true;
-        }
-    }
-
-    /// <summary>Copies the wanted events that a page holds; returns the first wanted one that lies beyond it.</summary>
-    private static int TakeMatching(IReadOnlyList<long> seqs, int index, EventRun page, EventRun into)
-    {
-        foreach (ref readonly var slot in page.Slots)
-        {
-            while (index < seqs.Count && seqs[index] < slot.Seq) index++;
-            if (index < seqs.Count && seqs[index] == slot.Seq)
-            {
-                into.Append(slot, page.FrameOf(slot));
-                index++;
-            }
-        }
-        return index;
-    }
-
-    private static List<Acknowledged> BeginAcknowledge(Subscription state, AckRequest request)
-    {
-        if (request.UpTo is { } upTo)
-            return [.. state.BeginAcknowledgeUpTo(upTo.Seq)
-                .Select(seq => new Acknowledged(new Cursor(upTo.Epoch, seq).ToString(), AckResult.Acknowledged))];
-        return [.. request.Ids!.Select(id => new Acknowledged(id,
-            Cursor.TryParse(id, out var cursor) ? state.BeginAcknowledge(cursor.Seq) : AckResult.Unknown))];
+        _stream!.Shown ??= [];
+        _stream.ShowsOrdinary |= state.Policy.OwesAll;
+        _stream.ShowsTypes |= state.WantsTypes;
+        _blocking.Remove(state);
+        if (state.Policy.Overflow == OverflowRule.Block) _blocking.Add(state);
     }
 
     private async Task<bool> Register(SubscriberEntry entry, LogHandle handle, long head)
     {
         await Task.Yield();
-        long[] owed = [];
+        OwedMark[] owed = [];
+        var save = entry.State.BeginSave();
         var ok = await Attempt(async () =>
         {
-            await context.Log.SaveSubscriber(handle, new SubscriberWrite(entry.State.Name, entry.State.Save()));
-            owed = [.. (await context.Log.ReadOwed(handle.Id, 0, false, false)).Select(mark => mark.Seq)];
+            await context.Log.SaveSubscriber(handle, new(entry.State.Name, save.State) { Wakes = save.Wakes });
+            owed = await context.Log.ReadOwed(handle.Id, 0, entry.State.Policy.OwesAll && IsDurable,
+                entry.State.WantsTypes);
         });
-        lock (_turn)
+        Turn((stream, now) =>
         {
             // What became visible since came by way of the turn; what was trimmed since cannot be read any more.
             var trimmed = Feed.History.TrimmedThrough;
-            if (ok) entry.State.OweOlder([.. owed.Where(seq => seq > trimmed && seq <= head)]);
+            entry.State.Saved(save, ok, Nothing, 0, now);
+            if (ok) entry.State.OweOlder(ShownOf(stream, owed.Where(mark => mark.Seq > trimmed && mark.Seq <= head)),
+                now);
             else _subscribers.Remove(entry.State.Name);
-        }
+            entry.IsRegistered = ok;
+            Touch_UnderLock(entry);
+        });
         if (ok) Registered(context.Logger, Name, entry.State.Name, entry.State.PendingCount);
         return ok;
     }
 
-    /// <summary>What closing must wait for: a save that came behind it would find the stream closed.</summary>
-    private Task? Saving_UnderLock() => _subscribers.Values.FirstOrDefault(entry => entry.Saving)?.Saves;
+    private static IEnumerable<ShownEvent> ShownOf(EventStream stream, IEnumerable<OwedMark> marks) =>
+        marks.Select(mark => new ShownEvent(mark.Seq, stream.AppendedMsOf(mark.Seq), mark.Critical, Durable: true,
+            mark.Type));
 
-    private Task<bool> Save_UnderLock(SubscriberEntry entry)
-    {
-        entry.NextSave ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-        var saved = entry.NextSave.Task;
-        if (!entry.Saving)
-        {
-            entry.Saving = true;
-            entry.Saves = RunSaves(entry);
-        }
-        return saved;
-    }
+    private bool IsDurable => Feed.History.DurableSince is not null;
 
-    private async Task RunSaves(SubscriberEntry entry)
+    private SubscriberSession? Attach(SubscriberEntry entry, SessionKind kind, out Refusal? refusal)
     {
-        await Task.Yield();
-        while (true)
+        SubscriberSession? session = null;
+        Refusal? why = Unregistered;
+        Turn((_, _) =>
         {
-            TaskCompletionSource<bool>? waiting;
-            IReadOnlyList<long> seqs;
-            ReadOnlyMemory<byte> state;
-            LogHandle handle;
-            lock (_turn)
+            var state = entry.State;
+            if (_subscribers.GetValueOrDefault(state.Name) != entry) return;
+            why = kind == SessionKind.Push ? state.IsPushed ? null : NotPushed(state.Name)
+                : state.Policy.Webhook is null ? null : HasWebhook(state.Name);
+            if (why is not null) return;
+            var slot = state.Attach(isPush: kind == SessionKind.Push);
+            if (slot < 0)
             {
-                (waiting, entry.NextSave) = (entry.NextSave, null);
-                if (waiting is null)
-                {
-                    entry.Saving = false;
-                    return;
-                }
-                entry.State.LastSeenMs = context.Now.UnixMs;
-                (seqs, state, handle) = (entry.State.Acknowledging, entry.State.Save(), _stream!.Handle);
+                why = new Refusal(ErrorCode.RateLimited,
+                    $"{state.Name} has {Subscription.MostConnections} connections, its most.");
+                return;
             }
-            var ok = await Attempt(
-                () => context.Log.SaveSubscriber(handle, new SubscriberWrite(entry.State.Name, state)));
-            if (ok && seqs.Count > 0 && context.Logger.IsEnabled(LogLevel.Debug))
-                AcknowledgedSeqs(context.Logger, Name, entry.State.Name, string.Join(',', seqs));
-            Turn((_, _) =>
-            {
-                // Who asked meanwhile waits for the next save: a failure here must not take these out of it.
-                if (ok || entry.NextSave is null) entry.State.Acknowledged(seqs, ok);
-            });
-            waiting.TrySetResult(ok);
-        }
+            session = new SubscriberSession(this, entry, slot, kind);
+            entry.Sessions.Add(session);
+            // Its stream must not be unloaded while it is pushed to; a reader's feed sees to that itself.
+            if (kind == SessionKind.Push) _holds++;
+            Touch_UnderLock(entry);
+        });
+        refusal = why;
+        return session;
     }
 
-    private void Disconnected(SubscriberEntry entry)
+    /// <summary>A session has ended.</summary>
+    public void Detach(SubscriberSession session)
     {
-        lock (_turn)
+        var entry = session.Entry;
+        Act(entry, (state, now) =>
         {
-            if (--entry.Connections > 0 || _phase != Phase.Open) return;
-            if (_subscribers.GetValueOrDefault(entry.State.Name) != entry) return;
-            _ = Save_UnderLock(entry);
-        }
+            entry.Sessions.Remove(session);
+            if (session.Kind == SessionKind.Push) entry.IsPushAsked = false;
+            state.Detach(session.Slot, keeps: session.Kind == SessionKind.Poll, now);
+            state.LastSeenMs = now.UnixMs;
+            if (entry.Sessions.Count == 0) entry.SaveAtMs = Math.Min(entry.SaveAtMs, now.Ms);
+        });
+        if (session.Kind == SessionKind.Push) LetGo();
     }
 
-    private void LoadSubscribers_UnderLock(OpenedStream opened, long[] owed)
+    /// <summary>Subscribers as storage has them, before the stream is open.</summary>
+    private List<SubscriberEntry> Parse(OpenedStream opened)
     {
-        foreach (var record in opened.Subscribers)
+        var head = opened.Epochs[^1].First - 1;
+        return [.. opened.Subscribers.Select(record => new SubscriberEntry(new Subscription(record,
+            context.SubscriberDefaults, head, context.SubscriptionLimits)) { IsRegistered = true })];
+    }
+
+    private void LoadSubscribers_UnderLock(IReadOnlyList<SubscriberEntry> entries, OpenedStream opened,
+        OwedMark[] owed, Instant now)
+    {
+        var shown = ShownOf(_stream!, owed.Where(mark => mark.Seq > opened.TrimmedThrough)).ToList();
+        foreach (var entry in entries)
         {
-            var entry = new SubscriberEntry(new Subscription(record));
             if (entry.State.RemovedMs is { } removed)
             {
-                _removed.Add(record.Name, removed);
+                _removed.Add(entry.State.Name, removed);
                 continue;
             }
-            entry.State.Lapse(opened.TrimmedThrough);
-            entry.State.OweOlder(owed);
-            _subscribers.Add(record.Name, entry);
+            entry.State.OweOlder(shown, now);
+            _subscribers.Add(entry.State.Name, entry);
+            Want_UnderLock(entry.State);
+            Touch_UnderLock(entry);
         }
-        if (_subscribers.Count > 0) _stream!.ShownCritical = [];
     }
 
-    private void Owe_UnderLock(EventStream stream)
+    private void Owe_UnderLock(EventStream stream, Instant now)
     {
-        if (stream.ShownCritical is not { } shown) return;
+        if (stream.Shown is not { Count: > 0 } shown) return;
         foreach (var entry in _subscribers.Values)
-            foreach (var seq in shown) entry.State.Owe(seq);
-        shown.Clear();
-        stream.AcknowledgedThrough = _subscribers.Count == 0
-            ? 0
-            : _subscribers.Values.Min(entry => entry.Ready.IsCompleted ? entry.State.DoneThrough(Feed.Head) : 0);
-    }
-
-    private void Lapse_UnderLock(long through)
-    {
-        foreach (var entry in _subscribers.Values)
-            if (entry.State.Lapse(through) is > 0 and var lapsed)
-                Lapsed(context.Logger, lapsed, Name, entry.State.Name);
-    }
-
-    private void Expire_UnderLock(Instant now)
-    {
-        var old = now.UnixMs - (long)ExpireAfter.TotalMilliseconds;
-        foreach (var entry in _subscribers.Values.Where(each => each.Connections == 0 && each.State.LastSeenMs < old)
-            .ToList())
         {
-            _subscribers.Remove(entry.State.Name);
-            var (handle, name) = (_stream!.Handle, entry.State.Name);
-            _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
-            Expired(context.Logger, Name, name);
+            foreach (ref readonly var each in CollectionsMarshal.AsSpan(shown)) entry.State.Owe(each, now);
+            Touch_UnderLock(entry);
         }
-        ForgetRemoved_UnderLock(now);
+        shown.Clear();
     }
 
-    [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug,
-        "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
-    private static partial void AcknowledgedSeqs(ILogger logger, string stream, string subscriber, string seqs);
+    /// <summary>How many critical events may come until one that blocks is owed its most.</summary>
+    private int BacklogRoom_UnderLock(int backlog)
+    {
+        var room = int.MaxValue;
+        foreach (var state in _blocking)
+            room = Math.Min(room, Math.Min(state.Policy.MaxPending, backlog) - state.PendingCount);
+        return room;
+    }
+
+    /// <summary>Null when there are no subscribers.</summary>
+    private long? OwedToNobodyThrough_UnderLock() => _subscribers.Count == 0 ? null
+        : _subscribers.Values.Min(entry => entry.IsRegistered ? entry.State.DoneThrough(Feed.Head) : 0);
+
+    private void Lapse_UnderLock(long through, Instant now)
+    {
+        foreach (var entry in _subscribers.Values)
+        {
+            entry.State.Lapse(through, now);
+            Touch_UnderLock(entry);
+        }
+    }
+
+    private static readonly HashSet<long> Nothing = [];
+    private readonly List<Subscription> _blocking = [];
 
     [LoggerMessage(EventIds.SubscriberRegistered, LogLevel.Information,
         "Stream {Stream}: subscriber {Subscriber} registered, owed {Pending} events")]
     private static partial void Registered(ILogger logger, string stream, string subscriber, int pending);
-
-    [LoggerMessage(EventIds.SubscriberLapsed, LogLevel.Warning,
-        "{Count} events of stream {Stream} that subscriber {Subscriber} had not acknowledged passed their retention")]
-    private static partial void Lapsed(ILogger logger, int count, string stream, string subscriber);
-
-    [LoggerMessage(EventIds.SubscriberExpired, LogLevel.Information,
-        "Stream {Stream}: subscriber {Subscriber} expired, a day without a connection")]
-    private static partial void Expired(ILogger logger, string stream, string subscriber);
-
-    /// <summary>One connection of a subscriber.</summary>
-    private sealed class SubscriberSession(StreamHost host, SubscriberEntry entry) : ISubscriberSession
-    {
-        private bool _disposed;
-
-        public int PendingCount
-        {
-            get
-            {
-                lock (host._turn) return entry.State.PendingCount;
-            }
-        }
-
-        public OwedState StateOf(long seq)
-        {
-            lock (host._turn) return entry.State.StateOf(seq);
-        }
-
-        public async ValueTask<EventRun> ReadOwed(long after, long through, int limit, int maxBytes)
-        {
-            List<long> seqs;
-            lock (host._turn)
-                seqs = [.. entry.State.Pending(after).Select(each => each.Seq).TakeWhile(seq => seq <= through)
-                    .Take(limit)];
-            return await host.ReadOwed(seqs, maxBytes);
-        }
-
-        public void Delivered(IReadOnlyList<long> seqs)
-        {
-            lock (host._turn)
-                foreach (var seq in seqs) entry.State.Delivered(seq);
-        }
-
-        public void Dispose()
-        {
-            if (_disposed) return;
-            _disposed = true;
-            host.Disconnected(entry);
-        }
-    }
 }

@@ -8,7 +8,7 @@ namespace OrleansEvents.Api.Embedded;
 /// closing, then gone; whoever finds it gone asks the engine for the stream's next host.
 /// </summary>
 internal sealed partial class StreamHost(string name, EngineContext context, Deadlines deadlines,
-    Action<StreamHost> gone, Action<StreamHost> opened) : IDisposable
+    Action<StreamHost> gone, Action<StreamHost> opened, Action<string, string> wantPush) : IDisposable
 {
     private readonly Lock _turn = new();
     private readonly SemaphoreSlim _life = new(1, 1);
@@ -116,18 +116,24 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
             if (_lookAt != dueMs) return;
             _lookAt = long.MaxValue;
         }
-        var trim = 0L;
+        var (trim, more) = (0L, false);
         LogHandle handle = default;
         Turn((stream, now) =>
         {
+            more = LookAtSubscribers_UnderLock(now);
+            stream.AcknowledgedThrough = OwedToNobodyThrough_UnderLock();
             trim = stream.Tick(now);
             handle = stream.Handle;
-            if (trim > 0) Lapse_UnderLock(trim);
-            Expire_UnderLock(now);
+            if (stream.OverdueThrough > 0) Lapse_UnderLock(stream.OverdueThrough, now);
+            ForgetRemoved_UnderLock(now);
         });
+        while (more) more = Turn((_, now) => more = LookAtSubscribers_UnderLock(now)) && more;
         if (trim > 0) _ = Trim(handle, trim);
         _ = CloseIfIdle();
     }
+
+    /// <summary>Asks for somebody who pushes to a subscriber.</summary>
+    public void AskForPush(string subscriber) => wantPush(Name, subscriber);
 
     private void Release()
     {
@@ -163,10 +169,12 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
     private Effects Decide_UnderLock(Instant now)
     {
         var stream = _stream!;
-        Owe_UnderLock(stream);
+        Owe_UnderLock(stream, now);
+        var followed = Settle_UnderLock(now);
+        if (_blocking.Count > 0) stream.BacklogRoom = BacklogRoom_UnderLock(stream.Settings.Backlog);
         Look_UnderLock(Math.Min(stream.NextTickMs(now), IdleAtMs_UnderLock(stream)));
         return new Effects(stream.Handle, stream.NextCommit(), stream.BeginReserve(),
-            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null, Moved_UnderLock());
+            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null, Moved_UnderLock(), followed);
     }
 
     /// <summary>Whether readers have anything to look at since the last turn.</summary>
@@ -184,9 +192,10 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         if (effects.Reserve is { } through) _ = Reserve(effects.Handle, through);
         if (effects.Reopen is { } reopen) _ = Reopen(effects.Handle, reopen.Confirmed, reopen.Next);
         if (effects.Moved) Feed.Wake();
+        effects.Followed.Tell(this);
     }
 
     /// <summary>What a turn decided.</summary>
     private readonly record struct Effects(LogHandle Handle, CommitWork? Commit, long? Reserve,
-        (long Confirmed, long Next)? Reopen, bool Moved);
+        (long Confirmed, long Next)? Reopen, bool Moved, Followed Followed);
 }

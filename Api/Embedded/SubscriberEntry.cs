@@ -2,17 +2,20 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
 
-/// <summary>A subscriber of an open stream: its state machine, its connections, and the save that is under
-/// way.</summary>
+/// <summary>A subscriber of an open stream: its state machine, its sessions, the save that is under way and when it
+/// wants to be looked at.</summary>
 internal sealed class SubscriberEntry(Subscription state)
 {
     public Subscription State { get; } = state;
 
-    /// <summary>Connections now.</summary>
-    public int Connections { get; set; }
+    /// <summary>Open sessions.</summary>
+    public List<SubscriberSession> Sessions { get; } = [];
 
     /// <summary>Completes when the subscriber is registered and knows what it is owed; false: storage failed.</summary>
     public Task<bool> Ready { get; set; } = Task.FromResult(true);
+
+    /// <summary>Whether it is registered and knows what it is owed.</summary>
+    public bool IsRegistered { get; set; }
 
     /// <summary>Whether a save is under way.</summary>
     public bool Saving { get; set; }
@@ -22,4 +25,19 @@ internal sealed class SubscriberEntry(Subscription state)
 
     /// <summary>Whoever waits for the next save.</summary>
     public TaskCompletionSource<bool>? NextSave { get; set; }
+
+    /// <summary>When what nobody waits for is saved, monotonic.</summary>
+    public long SaveAtMs { get; set; } = long.MaxValue;
+
+    /// <summary>No save before, since one failed; monotonic.</summary>
+    public long NoSaveBeforeMs { get; set; }
+
+    /// <summary>The look that was asked for, monotonic.</summary>
+    public long LookAtMs { get; set; } = long.MaxValue;
+
+    /// <summary>Whether something was done with it in this turn.</summary>
+    public bool IsTouched { get; set; }
+
+    /// <summary>Whether somebody was asked to push to it, and has not ended yet.</summary>
+    public bool IsPushAsked { get; set; }
 }

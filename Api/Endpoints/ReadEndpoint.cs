@@ -40,7 +40,8 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         }
         SetHeaders(http, asSse);
         if (HttpMethods.IsHead(http.Request.Method)) return;
-        await using var reading = new Reading(streams, operations, request);
+        await using var reading = new Reading(streams, operations, request,
+            asSse ? SessionKind.Connection : SessionKind.Poll);
         if (await reading.Open() is { } refused)
         {
             http.Response.Headers.Remove(HeaderNames.Vary);
@@ -86,6 +87,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
             return;
         }
         await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
+        poll.Sent();
     }
 
     private static void SetHeaders(HttpContext http, bool asSse)

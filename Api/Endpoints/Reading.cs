@@ -5,7 +5,8 @@ namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>What one read holds while it lasts: leases on its streams, its patterns, its subscriber's
 /// session.</summary>
-internal sealed class Reading(IEventStreams streams, Operations operations, ReadRequest request) : IAsyncDisposable
+internal sealed class Reading(IEventStreams streams, Operations operations, ReadRequest request, SessionKind kind)
+    : IAsyncDisposable
 {
     private readonly List<FeedLease> _leases = [];
     private readonly List<IPatternLease> _patterns = [];
@@ -66,7 +67,8 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         }
         // A subscriber that comes back to a deleted stream must not make it again.
         if (request.Subscriber is null || IsGone) return null;
-        var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber));
+        var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber,
+            kind));
         Subscriber = session.Value;
         _isRemoved = session is { Refusal: null, Value: null };
         return session.Refusal;

@@ -50,28 +50,6 @@ internal static class StreamJson
         json.WriteBoolean("more", page.More);
     }
 
-    public static void WriteSubscribers(Utf8JsonWriter json, IReadOnlyList<SubscriberDescription> subscribers)
-    {
-        json.WriteStartArray("subscribers");
-        foreach (var subscriber in subscribers)
-        {
-            json.WriteStartObject();
-            WriteSubscriber(json, subscriber);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
-
-    public static void WriteSubscriber(Utf8JsonWriter json, SubscriberDescription subscriber)
-    {
-        json.WriteString("subscriber", subscriber.Name);
-        json.WriteNumber("pending", subscriber.Pending);
-        json.WriteNumber("connections", subscriber.Connections);
-        json.WriteString("acknowledged", subscriber.Acknowledged.ToString());
-        json.WriteString("created", TimeText(subscriber.CreatedMs));
-        json.WriteString("lastSeen", TimeText(subscriber.LastSeenMs));
-    }
-
-    private static string TimeText(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(unixMs)
+    public static string TimeText(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(unixMs)
         .ToString(Problem.TimeFormat, CultureInfo.InvariantCulture);
 }

@@ -23,7 +23,8 @@ internal sealed class StreamNameFilter(ConnectionTable connections) : IEndpointF
         if (http.Request.RouteValues.TryGetValue("stream", out var stream) && stream is string name)
         {
             if (StreamName.Check(name) is { } bad) return bad;
-            if (!isRead && StreamName.IsServerOwn(name))
+            // Its subscribers are anybody's: what the server tells an operator is to be acknowledged.
+            if (!isRead && StreamName.IsServerOwn(name) && !http.Request.RouteValues.ContainsKey("subscriber"))
                 return new Refusal(ErrorCode.PermissionDenied, $"{name} is the server's own.");
         }
         return http.Request.RouteValues.TryGetValue("subscriber", out var value) && value is string subscriber

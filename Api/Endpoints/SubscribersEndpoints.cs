@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using OrleansEvents.Api.Http;
 using OrleansEvents.Api.Problems;
@@ -7,36 +6,57 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
 
-/// <summary>A stream's named subscribers: what they acknowledge, and what they are owed.</summary>
+/// <summary>A stream's named subscribers: their policies, what they acknowledge, what they are owed and what was
+/// parked.</summary>
 internal static class SubscribersEndpoints
 {
-    private const int AckBytes = 1 << 20;
+    private const int BodyBytes = 1 << 20;
+
+    private delegate bool Parse<T>(ReadOnlyMemory<byte> body, out T? request, out Refusal invalid);
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         var all = routes.MapGroup("/api/streams/{stream}/subscribers").AddEndpointFilter<StreamNameFilter>();
         all.MapGet("", List);
+        all.MapPut("/{subscriber}", Configure);
         all.MapGet("/{subscriber}", Describe);
         all.MapDelete("/{subscriber}", Remove);
         var one = all.MapGroup("/{subscriber}");
         one.MapPost("/ack", Acknowledge);
+        one.MapPost("/nack", Nack);
         one.MapGet("/pending", Pending);
+        one.MapGet("/dead-letters", DeadLetters);
+        one.MapPost("/dead-letters/replay", Replay);
+        one.MapDelete("/dead-letters", Purge);
     }
 
-    private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations)
+    private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
+        await Answer(http, await operations.LimitSimple(streams.Subscribers(stream)), SubscriberJson.WriteAll);
+
+    private static async Task Configure(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations)
     {
-        var listed = await operations.LimitSimple(streams.Subscribers(stream));
-        if (listed.Refusal is { } refusal) await Problem.Write(http, refusal);
-        else await JsonAnswer.Write(http, StatusCodes.Status200OK, listed.Value!, StreamJson.WriteSubscribers);
+        var (body, tooLarge) = await RequestBody.Read(http, BodyBytes);
+        if (body is null)
+        {
+            await Problem.Write(http, tooLarge);
+            return;
+        }
+        using (body)
+        {
+            var json = body.Bytes.Length == 0 ? "{}"u8.ToArray() : body.Bytes;
+            var configured = await operations.Limit(streams.ConfigureSubscriber(stream, subscriber, json,
+                http.RequestAborted));
+            var created = configured.Value?.Created == true;
+            if (created) http.Response.Headers.Location = $"/api/streams/{stream}/subscribers/{subscriber}";
+            await Answer(http, configured, static (json, value) => SubscriberJson.Write(json, value.Subscriber),
+                created ? StatusCodes.Status201Created : StatusCodes.Status200OK);
+        }
     }
 
     private static async Task Describe(HttpContext http, string stream, string subscriber, IEventStreams streams,
-        Operations operations)
-    {
-        var described = await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber));
-        if (described.Refusal is { } refusal) await Problem.Write(http, refusal);
-        else await JsonAnswer.Write(http, StatusCodes.Status200OK, described.Value!, StreamJson.WriteSubscriber);
-    }
+        Operations operations) => await Answer(http,
+        await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber)), SubscriberJson.Write);
 
     private static async Task Remove(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
@@ -46,30 +66,52 @@ internal static class SubscribersEndpoints
         else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private static async Task Acknowledge(HttpContext http, string stream, string subscriber, IEventStreams streams,
-        Operations operations)
+    private static Task Acknowledge(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => WithBody<AckRequest, IReadOnlyList<Acknowledged>>(http, SubscriberBody.TryParseAck,
+        request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted)),
+        SubscriberJson.WriteAcknowledged);
+
+    private static Task Nack(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => WithBody<NackRequest, IReadOnlyList<NotAcknowledged>>(http,
+        SubscriberBody.TryParseNack,
+        request => operations.Limit(streams.Nack(stream, subscriber, request, http.RequestAborted)),
+        SubscriberJson.WriteNotAcknowledged);
+
+    private static Task Pending(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => Page(http, (after, limit) =>
+        operations.LimitSimple(streams.Pending(stream, subscriber, after, limit)));
+
+    private static Task DeadLetters(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => Page(http, (after, limit) =>
+        operations.LimitSimple(streams.DeadLetters(stream, subscriber, after, limit)));
+
+    private static Task Replay(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => WithBody<ReplayRequest, int>(http, SubscriberBody.TryParseReplay,
+        request => operations.Limit(streams.ReplayDeadLetters(stream, subscriber, request.Ids, http.RequestAborted)),
+        static (json, count) => json.WriteNumber("replayed", count));
+
+    private static async Task Purge(HttpContext http, string stream, string subscriber, IEventStreams streams,
+        Operations operations) => await Answer(http,
+        await operations.Limit(streams.PurgeDeadLetters(stream, subscriber, http.RequestAborted)),
+        static (json, count) => json.WriteNumber("purged", count));
+
+    private static async Task WithBody<TRequest, T>(HttpContext http, Parse<TRequest> parse,
+        Func<TRequest, ValueTask<Outcome<T>>> act, Action<Utf8JsonWriter, T> write)
     {
-        var (body, refusal) = await RequestBody.Read(http, AckBytes);
+        var (body, tooLarge) = await RequestBody.Read(http, BodyBytes);
         if (body is null)
         {
-            await Problem.Write(http, refusal);
+            await Problem.Write(http, tooLarge);
             return;
         }
         using (body)
         {
-            if (AckBody.Parse(body.Bytes, out var invalid) is not { } request)
-            {
-                await Problem.Write(http, invalid);
-                return;
-            }
-            var done = await operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted));
-            if (done.Refusal is { } refused) await Problem.Write(http, refused);
-            else await JsonAnswer.Write(http, StatusCodes.Status200OK, done.Value!, WriteResults);
+            if (parse(body.Bytes, out var request, out var invalid)) await Answer(http, await act(request!), write);
+            else await Problem.Write(http, invalid);
         }
     }
 
-    private static async Task Pending(HttpContext http, string stream, string subscriber, IEventStreams streams,
-        Operations operations)
+    private static async Task Page(HttpContext http, Func<long, int, ValueTask<Outcome<SubscriberPage>>> read)
     {
         var query = new QueryReader(http.Request.Query);
         var limit = query.Integer("limit", 1, 1000) ?? 100;
@@ -79,14 +121,14 @@ internal static class SubscribersEndpoints
             await Problem.Write(http, bad);
             return;
         }
-        var pending = await operations.LimitSimple(streams.Pending(stream, subscriber, after, limit));
-        if (pending.Refusal is { } refusal)
+        var page = await read(after, limit);
+        if (page.Refusal is { } refusal)
         {
             await Problem.Write(http, refusal);
             return;
         }
-        using var events = pending.Value!.Events;
-        await JsonAnswer.Write(http, StatusCodes.Status200OK, PageOf(pending.Value));
+        using var events = page.Value!.Events;
+        await JsonAnswer.Write(http, StatusCodes.Status200OK, SubscriberJson.PageOf(page.Value));
     }
 
     private static long CursorOf(string text, QueryReader query)
@@ -96,40 +138,8 @@ internal static class SubscribersEndpoints
         return 0;
     }
 
-    private static ReadOnlyMemory<byte> PageOf(PendingPage page)
-    {
-        var output = new ArrayBufferWriter<byte>(1024);
-        output.Write("{\"events\":["u8);
-        for (var i = 0; i < page.Events.Count; i++)
-        {
-            if (i > 0) output.Write(","u8);
-            // Shown with the attempt that comes next.
-            var slot = page.Events.Slots[i];
-            EventShape.WriteJson(output, page.Events.FrameOf(slot), slot, page.Attempts[i] + 1);
-        }
-        output.Write("],\"cursor\":\""u8);
-        Span<byte> cursor = stackalloc byte[Cursor.TextLength];
-        page.Cursor.Format(cursor);
-        output.Write(cursor);
-        output.Write(page.More ? "\",\"more\":true}"u8 : "\",\"more\":false}"u8);
-        return output.WrittenMemory;
-    }
-
-    private static void WriteResults(Utf8JsonWriter json, IReadOnlyList<Acknowledged> results)
-    {
-        json.WriteStartArray("results");
-        foreach (var (id, result) in results)
-        {
-            json.WriteStartObject();
-            json.WriteString("id", id);
-            json.WriteString("result", result switch
-            {
-                AckResult.Acknowledged => "acknowledged",
-                AckResult.Already => "already",
-                _ => "unknown",
-            });
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
+    private static Task Answer<T>(HttpContext http, Outcome<T> outcome, Action<Utf8JsonWriter, T> write,
+        int status = StatusCodes.Status200OK) => outcome.Refusal is { } refusal
+        ? Problem.Write(http, refusal)
+        : JsonAnswer.Write(http, status, outcome.Value!, write);
 }

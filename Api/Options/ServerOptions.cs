@@ -11,6 +11,7 @@ internal sealed class ServerOptions
     public LimitsOptions Limits { get; init; } = new();
     public SseOptions Sse { get; init; } = new();
     public StreamsOptions Streams { get; init; } = new();
+    public SubscribersOptions Subscribers { get; init; } = new();
     public OperationsOptions Operations { get; init; } = new();
     public ShutdownOptions Shutdown { get; init; } = new();
     public CorsOptions Cors { get; init; } = new();
@@ -22,6 +23,7 @@ internal sealed class ServerOptions
         .AddSingleton(Limits)
         .AddSingleton(Sse)
         .AddSingleton(Streams)
+        .AddSingleton(Subscribers)
         .AddSingleton(Operations)
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)

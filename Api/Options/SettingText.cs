@@ -26,6 +26,8 @@ internal static class SettingText
             return ParseList(text).Select(element => element.GetString()!).ToArray();
         if (type == typeof(IReadOnlyList<CriticalRule>))
             return ParseList(text).Select(ParseRule).ToArray();
+        if (type == typeof(IReadOnlyList<TimeSpan>))
+            return ParseList(text).Select(element => ParseSeconds(setting.About, element.ToString())).ToArray();
         return type == typeof(TimeSpan) ? ParseSeconds(setting.About, text) : ParseCount(setting.About, type, text);
     }
 
@@ -36,6 +38,7 @@ internal static class SettingText
         TimeSpan time => time.TotalSeconds.ToString(CultureInfo.InvariantCulture),
         StoreKind kind => NameOf(kind),
         IReadOnlyList<string> list => JsonSerializer.Serialize(list),
+        IReadOnlyList<TimeSpan> times => $"[{string.Join(',', times.Select(time => Format(time)))}]",
         IReadOnlyList<CriticalRule> rules => $"[{string.Join(',', rules)}]",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

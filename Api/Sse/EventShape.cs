@@ -3,6 +3,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -77,6 +78,22 @@ internal sealed class EventShape
         }
         output.Write(json[..^1]);
         Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}}}"), output);
+    }
+
+    /// <summary>Writes the event as one JSON object with members of one's own at its end.</summary>
+    public static void WriteJson(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot,
+        Action<Utf8JsonWriter> members)
+    {
+        output.Write(frame[EventSlot.JsonStart..^3]);
+        output.Write(","u8);
+        var rest = new ArrayBufferWriter<byte>(128);
+        using (var json = new Utf8JsonWriter(rest, JsonAnswer.WriterOptions))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+        output.Write(rest.WrittenSpan[1..]);
     }
 
     private void WriteRaw(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot, bool id)

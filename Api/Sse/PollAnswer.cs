@@ -16,7 +16,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     private const int MostScanned = 20_000;
     private const int StoredPage = 1000;
     private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly EventShape _shape = new(request.Types, names: false, raw: false, ids: true);
+    private readonly EventShape _shape = new(
+        subscriber is null ? request.Types : SseConnection.TypesOf(subscriber.Policy), names: false, raw: false, ids: true);
     private readonly ArrayBufferWriter<byte> _events = new();
     private readonly List<PollLine> _lines = [];
     private readonly List<(string Stream, Gap Gap)> _gaps = [];
@@ -39,14 +40,19 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             if (line.Feed.History.State == StreamState.Absent && line.From.Kind == ReadFromKind.Head)
                 line.From = ReadFrom.Beginning;
         }
+        if (subscriber is not null)
+        {
+            subscriber.Begin(_lines[0].Feed.Head);
+            subscriber.Woken = () => Volatile.Read(ref _moved).TrySetResult();
+        }
         try
         {
-            await ReadOwed();
             using var patience = new CancellationTokenSource(request.Wait, time);
             while (true)
             {
                 Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 _beganMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+                await TakeOwed();
                 foreach (var line in _lines) await Read(line);
                 if (_count > 0 || _gaps.Count > 0 || _more || IsOver || patience.IsCancellationRequested) break;
                 await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
@@ -64,21 +70,37 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
 
     private bool IsFull => _count >= request.Limit || _events.WrittenCount >= MostBytes || _scanned >= MostScanned;
 
-    private long _owedThrough;
+    private readonly List<long> _carried = [];
 
-    private async ValueTask ReadOwed()
+    /// <summary>The answer has gone out.</summary>
+    public void Sent()
+    {
+        if (_carried.Count > 0) subscriber!.Delivered(_carried);
+        if (_tellsExpired) subscriber!.ExpiredTold();
+    }
+
+    private bool _tellsExpired;
+
+    private async ValueTask TakeOwed()
     {
         if (subscriber is null) return;
-        _owedThrough = _lines[0].Feed.Head;
-        using var owed = await subscriber.ReadOwed(0, _owedThrough, request.Limit, MostBytes);
-        var carried = new List<long>();
-        foreach (ref readonly var slot in owed.Slots)
+        if (!_tellsExpired && subscriber.Expired is { } gap)
         {
-            Add(owed.FrameOf(slot), slot);
-            carried.Add(slot.Seq);
+            _tellsExpired = true;
+            _gaps.Add((_lines[0].Feed.Stream, gap));
         }
-        subscriber.Delivered(carried);
-        _more = IsFull && owed.Count < subscriber.PendingCount;
+        while (!IsFull)
+        {
+            var page = await subscriber.Take(request.Limit - _count, MostBytes - _events.WrittenCount);
+            using var owed = page.Events;
+            if (owed.Count == 0) return;
+            for (var i = 0; i < owed.Count; i++)
+            {
+                Add(owed.FrameOf(owed.Slots[i]), owed.Slots[i], page.Attempts[i]);
+                _carried.Add(owed.Slots[i].Seq);
+            }
+        }
+        _more |= _carried.Count < subscriber.PendingCount;
     }
 
     private async ValueTask Read(PollLine line)
@@ -162,19 +184,20 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     {
         _scanned++;
         if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot)) return;
-        if (subscriber is not null && slot.Critical)
+        if (subscriber is not null)
         {
-            var state = subscriber.StateOf(slot.Seq);
-            if (state == OwedState.Acknowledged || state == OwedState.Owed && slot.Seq <= _owedThrough) return;
-            if (state == OwedState.Owed) subscriber.Delivered([slot.Seq]);
+            var carry = LineCarry.Plain;
+            subscriber.OnLine(new(in slot), new(ref carry));
+            if (carry == LineCarry.Skip) return;
+            if (carry == LineCarry.Owed) _carried.Add(slot.Seq);
         }
         Add(frame, slot);
     }
 
-    private void Add(ReadOnlySpan<byte> frame, in EventSlot slot)
+    private void Add(ReadOnlySpan<byte> frame, in EventSlot slot, int attempt = 1)
     {
         if (_count++ > 0) _events.Write(","u8);
-        EventShape.WriteJson(_events, frame, slot);
+        EventShape.WriteJson(_events, frame, slot, attempt);
     }
 
     private ArraySegment<byte> Answer()

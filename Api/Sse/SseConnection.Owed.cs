@@ -5,72 +5,124 @@ namespace OrleansEvents.Api.Sse;
 
 internal sealed partial class SseConnection
 {
-    private const int BacklogPage = 256;
+    private const int OwedPage = 256;
 
-    /// <summary>What was owed up to the head at the beginning is carried beside the line; what comes after, on
-    /// it.</summary>
-    private long _backlogThrough;
-    private long _backlogAfter;
-    private bool _backlogDone;
+    private readonly List<long> _carried = [];
 
-    private bool IsBacklogLeft => _subscriber is not null && !_backlogDone;
+    /// <summary>Given to the line, which could not send it yet.</summary>
+    private readonly HashSet<long> _claimed = [];
+    private LineCarry[] _carry = [];
+    private EventSlot[] _slots = [];
+    private volatile bool _owedLeft;
+    private bool _tellsExpired;
 
-    /// <summary>The next page of what the subscriber is owed. True: there is more of it, and the line waits.</summary>
-    private async ValueTask<bool> WriteBacklog()
+    private void BeginOwed()
     {
-        if (!IsBacklogLeft) return false;
-        EventRun page;
+        if (_subscriber is null) return;
+        // Not before: what is published until the line begins is carried by one of the two.
+        _subscriber.Begin(_lines[0].Feed.Head);
+        _owedLeft = true;
+        _subscriber.Woken = () =>
+        {
+            _owedLeft = true;
+            // Not on this thread: it may have a thousand others to wake.
+            _sweeper.Post(this);
+        };
+        if (_subscriber.Expired is not { } gap) return;
+        _tellsExpired = true;
+        ServerFrame.Write(_output, "gap", (_lines[0], gap), static (json, told) => GapJson.Write(json,
+            told.Item1.Feed.Stream, told.gap));
+    }
+
+    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
+    private async ValueTask<bool> WriteOwed()
+    {
+        if (!_owedLeft) return false;
+        // Before taking: whoever wakes meanwhile is heard.
+        _owedLeft = false;
+        OwedPage page;
         try
         {
-            page = await _subscriber!.ReadOwed(_backlogAfter, _backlogThrough, BacklogPage,
-                _table.Options.MaxSendBytes);
+            page = await _subscriber!.Take(OwedPage, _table.Options.MaxSendBytes);
         }
         catch (LogUnavailableException e)
         {
-            // The line goes on; what is owed stays owed, and comes with the next connection.
+            // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
             _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
-            _backlogDone = true;
+            _isOwedStuck = true;
             return false;
         }
-        using (page)
+        using var events = page.Events;
+        for (var i = 0; i < events.Count; i++)
         {
-            foreach (ref readonly var slot in page.Slots)
-            {
-                _backlogAfter = slot.Seq;
-                _shape.Write(_output, page.FrameOf(slot), slot, beside: true);
-                _carried.Add(slot.Seq);
-                _events++;
-                if (_table.Logger.IsEnabled(LogLevel.Debug))
-                    CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!);
-            }
-            _backlogDone = page.Count == 0;
+            var slot = events.Slots[i];
+            _shape.Write(_output, events.FrameOf(slot), slot, page.Attempts[i], beside: true);
+            _carried.Add(slot.Seq);
+            _events++;
+            if (_table.Logger.IsEnabled(LogLevel.Debug))
+                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!, page.Attempts[i]);
         }
-        return !_backlogDone;
+        _owedLeft |= events.Count > 0;
+        return events.Count > 0;
+    }
+
+    private bool _isOwedStuck;
+
+    /// <summary>After what was written has gone out.</summary>
+    private void TellDelivered()
+    {
+        if (_tellsExpired) _subscriber!.ExpiredTold();
+        _tellsExpired = false;
+        if (_carried.Count == 0) return;
+        _subscriber!.Delivered(_carried);
+        _carried.Clear();
     }
 
     /// <summary>The line has jumped: what is owed between comes beside it after all.</summary>
     private void OweAgain(long after, long through)
     {
-        _backlogAfter = Math.Max(after, _backlogThrough);
-        _backlogThrough = Math.Max(through, _backlogThrough);
-        _backlogDone = false;
+        _subscriber!.Jump(after, through);
+        _owedLeft = true;
     }
 
-    /// <summary>Whether an event goes out on the line: not what this connection carries beside it, nor what was
-    /// acknowledged.</summary>
-    private bool CarriesOnLine(in EventSlot slot)
+    /// <summary>What the line does with each of some events.</summary>
+    private ReadOnlySpan<LineCarry> CarryOf(ReadOnlySpan<EventSlot> slots)
     {
-        if (_subscriber is null || !slot.Critical) return true;
-        var state = _subscriber.StateOf(slot.Seq);
-        if (state == OwedState.Acknowledged) return false;
-        if (state == OwedState.NotOwed) return true;
-        if (slot.Seq <= _backlogThrough) return false;
-        _carried.Add(slot.Seq);
-        return true;
+        if (_carry.Length < slots.Length) _carry = new LineCarry[Math.Max(slots.Length, 64)];
+        var carry = _carry.AsSpan(0, slots.Length);
+        _subscriber!.OnLine(slots, carry);
+        if (_claimed.Count == 0) return carry;
+        for (var i = 0; i < slots.Length; i++)
+            if (_claimed.Remove(slots[i].Seq)) carry[i] = LineCarry.Owed;
+        return carry;
+    }
+
+    /// <summary>A block of the line on behalf of the subscriber: as it is, unless something is left out.</summary>
+    private void WriteOwing(StreamLine line, FeedBlock block)
+    {
+        if (_slots.Length < block.Count) _slots = new EventSlot[Math.Max(block.Count, 64)];
+        for (var i = 0; i < block.Count; i++) _slots[i] = block[i];
+        var carry = CarryOf(_slots.AsSpan(0, block.Count));
+        if (!_shape.IsPlain || carry.Contains(LineCarry.Skip))
+        {
+            for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i], carry[i]);
+            line.Reader.Pass(block, block.Count);
+            return;
+        }
+        var taken = _output.Take(block);
+        for (var i = 0; i < block.Count; i++)
+        {
+            if (carry[i] != LineCarry.Owed) continue;
+            if (i < taken) _carried.Add(block[i].Seq);
+            else _claimed.Add(block[i].Seq);
+        }
+        _events += taken;
+        line.Reader.Pass(block, taken);
+        line.ToldSeq = line.Reader.Seq;
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
+        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried, attempt {Attempt}")]
     private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
-        string subscriber);
+        string subscriber, int attempt);
 }

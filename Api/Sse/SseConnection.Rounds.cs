@@ -16,7 +16,6 @@ internal sealed partial class SseConnection
     private const int MostTurns = 16;
 
     private readonly ConcurrentQueue<FeedLease> _appeared = new();
-    private readonly List<long> _carried = [];
     private readonly Queue<StreamLine> _waiting = new();
     private long _events;
     private bool _greeted;
@@ -49,7 +48,8 @@ internal sealed partial class SseConnection
         if (!_greeted) Greet();
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
-        var more = await WriteBacklog() || await WriteLines();
+        if (_subscriber is { IsOver: true }) _finishing = true;
+        var more = await WriteOwed() || await WriteLines();
         if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
@@ -57,11 +57,7 @@ internal sealed partial class SseConnection
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
         _finished |= _finishing;
-        if (_carried.Count > 0)
-        {
-            _subscriber!.Delivered(_carried);
-            _carried.Clear();
-        }
+        TellDelivered();
         return more;
     }
 
@@ -85,8 +81,7 @@ internal sealed partial class SseConnection
             retryMs: ConnectionTable.Jittered(_table.Options.Retry));
         foreach (var (line, gap) in gaps) WriteGap(line, gap);
         (_positionMoved, _positionToldMs) = (gaps.Count > 0, _table.Now.Ms);
-        // Not before: what is published until the line begins is carried by one of the two.
-        if (_subscriber is not null) _backlogThrough = _lines[0].Feed.Head;
+        BeginOwed();
     }
 
     private void DescribeTo(Utf8JsonWriter json)
@@ -142,7 +137,7 @@ internal sealed partial class SseConnection
         {
             var room = until - _output.Taken;
             // Where the line has jumped, what is owed comes first.
-            if (room <= 0 || _output.IsBlocked || IsBacklogLeft) break;
+            if (room <= 0 || _output.IsBlocked || _owedLeft) break;
             var line = _waiting.Dequeue();
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
@@ -209,15 +204,23 @@ internal sealed partial class SseConnection
                 line.ToldSeq = line.Reader.Seq;
                 return;
             }
+            if (_subscriber is not null)
+            {
+                WriteOwing(line, block);
+                return;
+            }
             for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i]);
             line.Reader.Pass(block, block.Count);
         }
     }
 
-    private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot)
+    private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot,
+        LineCarry carry = LineCarry.Plain)
     {
         _positionMoved = true;
-        if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot) || !CarriesOnLine(slot)) return;
+        if (carry == LineCarry.Skip) return;
+        if (carry == LineCarry.Owed) _carried.Add(slot.Seq);
+        else if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot)) return;
         _shape.Write(_output, frame, slot);
         if (_table.Logger.IsEnabled(LogLevel.Debug))
             Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
@@ -246,7 +249,9 @@ internal sealed partial class SseConnection
         using var run = read.Value!;
         // Trimmed meanwhile: the next turn tells of it.
         if (!IsStored(line)) return true;
-        foreach (ref readonly var slot in run.Slots) WriteEvent(line, run.FrameOf(slot), slot);
+        var carry = _subscriber is null ? default : CarryOf(run.Slots);
+        for (var i = 0; i < run.Count; i++)
+            WriteEvent(line, run.FrameOf(run.Slots[i]), run.Slots[i], carry.IsEmpty ? LineCarry.Plain : carry[i]);
         line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
         return true;
     }
@@ -288,6 +293,8 @@ internal sealed partial class SseConnection
     {
         // A line that waits for storage, which does not say when it is back.
         foreach (var stuck in _lines.Where(each => each.IsStuck)) stuck.Advanced();
+        if (_isOwedStuck) (_isOwedStuck, _owedLeft) = (false, true);
+        if (_owedLeft) Signal(Signals.Continue);
         string? id = null;
         if (_request.IsMany)
         {

@@ -51,13 +51,17 @@ internal sealed partial class SseConnection
     {
         (_table, _request, _http, _subscriber) = (table, request, http, subscriber);
         _output = output;
-        _shape = new EventShape(request.Types, request.Names, request.Raw, ids: !request.IsMany);
+        _shape = new EventShape(subscriber is null ? request.Types : TypesOf(subscriber.Policy), request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
         HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
         _sentMs = table.Now.Ms;
         _nextHeartbeatMs = _sentMs + (long)HeartbeatEvery.TotalMilliseconds;
         _caughtUpMs = request.Position?.TimeMs ?? (request.From.Kind == ReadFromKind.Head ? table.Now.UnixMs : 0);
     }
+
+    /// <summary>A subscriber's filter, in place of the request's; null: every type.</summary>
+    public static IReadOnlyList<string>? TypesOf(SubscriberPolicy policy) =>
+        policy.Types.Count == 0 ? null : policy.Types;
 
     public string Id { get; } = ConnectionTable.NewId();
 

@@ -5,7 +5,8 @@ namespace OrleansEvents.Storage.Sqlite;
 
 /// <summary>
 /// Opens a damaged file for reading. If its first page is beyond use, a copy gets that of a new file: the schema is
-/// made by the same steps every time, so its tables begin where they begin in any file of that version.
+/// made by the same steps every time, so the tables of the first step begin where they begin in any file. Those of a
+/// later step begin where there was room when the file was upgraded, and that is noted in a table of the first.
 /// </summary>
 internal sealed class DamagedFile : IDisposable
 {
@@ -29,6 +30,7 @@ internal sealed class DamagedFile : IDisposable
         File.Copy(path, copy);
         if (File.Exists(path + "-wal")) File.Copy(path + "-wal", copy + "-wal");
         ReplaceFirstPage(copy, fresh);
+        PlaceLaterTables(copy);
         return new DamagedFile(SqliteDatabase.OpenReadWrite(copy), copy);
     }
 
@@ -68,5 +70,30 @@ internal sealed class DamagedFile : IDisposable
         page.AsSpan(FreePagesAt, FreePagesBytes).Clear();
         to.Write(page);
         if (to.Length % SqliteSchema.PageBytes != 0) to.SetLength((pages + 1L) * SqliteSchema.PageBytes);
+    }
+
+    private static void PlaceLaterTables(string copy)
+    {
+        using var database = SqliteDatabase.OpenReadWrite(copy);
+        try
+        {
+            // With a number behind the file's end it is no schema, unless it may be written.
+            database.Execute($"""
+                PRAGMA writable_schema=ON;
+                BEGIN IMMEDIATE;
+                UPDATE sqlite_master SET rootpage =
+                    (SELECT count FROM probes WHERE id = {SqliteSchema.ParkedPlace}) WHERE name = 'parked';
+                UPDATE sqlite_master SET rootpage =
+                    (SELECT count FROM probes WHERE id = {SqliteSchema.ParkedIndexPlace})
+                    WHERE name = 'parked_of_subscriber';
+                DELETE FROM sqlite_master WHERE name = 'subscribers_to_wake'
+                    OR (tbl_name = 'parked' AND rootpage IS NULL);
+                COMMIT;
+                """);
+        }
+        catch (SqliteFailure failure) when (failure.IsDamage)
+        {
+            // Then they are looked for where a new file has them.
+        }
     }
 }

@@ -13,6 +13,10 @@ internal static class SqliteSchema
 
     public const int PageBytes = 4096;
 
+    /// <summary>Rows of <c>probes</c> that say on which page the table of parked events and its index begin.</summary>
+    public const int ParkedPlace = 2;
+    public const int ParkedIndexPlace = 3;
+
     /// <summary>The version this program reads and writes.</summary>
     public static int Version => Steps.Length;
 
@@ -72,10 +76,10 @@ internal static class SqliteSchema
         CREATE TABLE probes(id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
         INSERT INTO probes VALUES(1, 0);
         """,
-        // Where the new table and its index begin depends on the file: see DamagedFile.
-        """
+        // Where a later step's tables begin depends on the file, and repairing must know it without the first page.
+        $"""
         ALTER TABLE subscribers ADD COLUMN wakes INTEGER NOT NULL DEFAULT 0;
-        CREATE INDEX subscribers_to_wake ON subscribers(stream) WHERE wakes = 1;
+        CREATE INDEX subscribers_to_wake ON subscribers(stream, wakes) WHERE wakes = 1;
         CREATE TABLE parked(
             id INTEGER PRIMARY KEY,
             stream INTEGER NOT NULL,
@@ -87,8 +91,9 @@ internal static class SqliteSchema
             note BLOB NOT NULL,
             frame BLOB NOT NULL);
         CREATE INDEX parked_of_subscriber ON parked(stream, subscriber, seq, parked);
-        INSERT INTO probes SELECT 2, rootpage FROM sqlite_master WHERE name = 'parked';
-        INSERT INTO probes SELECT 3, rootpage FROM sqlite_master WHERE name = 'parked_of_subscriber';
+        INSERT INTO probes SELECT {ParkedPlace}, rootpage FROM sqlite_master WHERE name = 'parked';
+        INSERT INTO probes
+            SELECT {ParkedIndexPlace}, rootpage FROM sqlite_master WHERE name = 'parked_of_subscriber';
         """,
     ];
 
@@ -110,13 +115,19 @@ internal static class SqliteSchema
         File.Move(making, path);
     }
 
-    /// <summary>Takes the steps that the file has not had, each in its own transaction.</summary>
-    public static void Migrate(SqliteDatabase database)
+    /// <summary>Takes the steps that the file has not had, each in its own transaction; says which version it
+    /// was.</summary>
+    public static int Migrate(SqliteDatabase database)
     {
-        for (var version = (int)database.Number("PRAGMA user_version"); version < Version; version++)
-        {
-            var reached = (version + 1).ToString(CultureInfo.InvariantCulture);
-            database.Execute($"BEGIN IMMEDIATE; {Steps[version]}; PRAGMA user_version={reached}; COMMIT;");
-        }
+        var was = (int)database.Number("PRAGMA user_version");
+        for (var version = was; version < Version; version++) database.Execute(StepFrom(version));
+        return was;
+    }
+
+    /// <summary>What takes a file from one version to the next, all or nothing.</summary>
+    public static string StepFrom(int version)
+    {
+        var reached = (version + 1).ToString(CultureInfo.InvariantCulture);
+        return $"BEGIN IMMEDIATE; {Steps[version]} PRAGMA user_version={reached}; COMMIT;";
     }
 }

@@ -46,11 +46,12 @@ internal static class SqliteStart
         var found = QuickCheck(database, options.CheckLimit, time);
         if (found.Damage is { } damage) throw Damaged(path, damage);
         Write(database);
-        SqliteSchema.Migrate(database);
+        var was = SqliteSchema.Migrate(database);
+        var upgraded = was == SqliteSchema.Version ? "" : $" (upgraded from {was})";
         var streams = database.Number("SELECT count(*) FROM streams WHERE deleted IS NULL");
         var kilobytes = new FileInfo(path).Length / 1024;
         return string.Create(CultureInfo.InvariantCulture,
-            $"{path}: {streams} streams, {kilobytes} kB, schema {SqliteSchema.Version}, {found.Text}");
+            $"{path}: {streams} streams, {kilobytes} kB, schema {SqliteSchema.Version}{upgraded}, {found.Text}");
     }
 
     /// <summary>Refuses what this program must not touch, damaged or not.</summary>

@@ -26,13 +26,12 @@ public sealed partial class Subscription
     /// <summary>A connection comes: its slot, or -1 when there are too many.</summary>
     /// <param name="isPush">Whether it always reports what came of a delivery, so that nothing waits for an
     /// acknowledgement.</param>
-    /// <param name="most">Events that it takes at once.</param>
-    public int Attach(bool isPush = false, int most = int.MaxValue)
+    public int Attach(bool isPush = false)
     {
         var used = _carriers.Aggregate(0UL, (bits, each) => bits | each.Bit);
         var slot = BitOperations.TrailingZeroCount(~used);
         if (slot >= MostConnections) return -1;
-        _carriers.Add(new Carrier(slot, isPush, most));
+        _carriers.Add(new Carrier(slot, isPush));
         Dispatch();
         return slot;
     }
@@ -222,7 +221,7 @@ public sealed partial class Subscription
         while (NextToAssign() is >= 0 and var index)
         {
             var carrier = _carriers.MinBy(each => each.Load)!;
-            if (carrier.Load >= Math.Min(share, carrier.Most)) return;
+            if (carrier.Load >= share) return;
             ref var entry = ref Entries[index];
             if (!_ready.Remove(entry.Seq)) _assignedThrough = entry.Seq;
             Set(ref entry, State.Sending, carrier.Bit);
@@ -250,15 +249,13 @@ public sealed partial class Subscription
     }
 
     /// <summary>A connection, as far as it is given events.</summary>
-    private sealed class Carrier(int slot, bool isPush, int most)
+    private sealed class Carrier(int slot, bool isPush)
     {
         public int Slot { get; } = slot;
 
         public ulong Bit { get; } = 1UL << slot;
 
         public bool IsPush { get; } = isPush;
-
-        public int Most { get; } = most;
 
         /// <summary>What is to go beside the line out of its turn: redeliveries, and what was put back.</summary>
         public Queue<long> Queue { get; } = new();

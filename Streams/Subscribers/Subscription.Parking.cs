@@ -34,6 +34,12 @@ public sealed partial class Subscription
         IsExpiryTold = true;
     }
 
+    /// <summary>Whether the parked copy of an event is owed again.</summary>
+    public bool IsReplaying(long seq) => _replaying.Contains(seq);
+
+    /// <summary>Dead letters that are owed again.</summary>
+    public int ReplayingCount => _replaying.Count;
+
     /// <summary>Whether an event is a dead letter.</summary>
     public bool IsDeadLetter(long seq) => ParkedIndexOf(seq) >= 0 && !_replaying.Contains(seq);
 

@@ -82,7 +82,18 @@ public sealed partial class Subscription
 
     private void Schedule(long seq, long dueMs)
     {
-        if (dueMs < long.MaxValue) _due.Enqueue(seq, dueMs);
+        if (_due.Count > 1024 + 4 * PendingCount) ForgetPassed();
+        _due.Enqueue(seq, dueMs);
+    }
+
+    /// <summary>Without it a fast reader's acknowledged events would stay until their waits had ended.</summary>
+    private void ForgetPassed()
+    {
+        var kept = _due.UnorderedItems.Where(item => IndexOf(item.Element) is >= 0 and var index
+            && _owed[index].State != State.Done
+            && (_owed[index].DueMs == item.Priority || _owed[index].IsVolatile)).ToList();
+        _due.Clear();
+        _due.EnqueueRange(kept);
     }
 
     /// <summary>An entry's time has come, if it is still its time.</summary>

@@ -5,12 +5,14 @@ public sealed partial class Subscription
     private readonly List<long> _acknowledging = [];
     private SubscriptionSave? _saving;
     private SortedSet<long> _savingUnpark = [];
+    private Standing? _savingChange;
 
     /// <summary>Whether attempts, or what became of events, are not saved: they are within a second.</summary>
     public bool IsUnsaved { get; private set; }
 
     /// <summary>Whether something waits for a save that people wait for.</summary>
-    public bool IsChanging => _acknowledging.Count > 0 || _unpark.Count > 0 || _toReplay.Count > 0 || IsParking;
+    public bool IsChanging => _acknowledging.Count > 0 || _unpark.Count > 0 || _toReplay.Count > 0 || IsParking
+        || _change is not null;
 
     /// <summary>Begins a save; the host performs it and calls <see cref="Saved"/>, whatever came of it. One at a
     /// time.</summary>
@@ -32,9 +34,10 @@ public sealed partial class Subscription
         var replaying = _toReplay;
         _toReplay = [];
         IsUnsaved = false;
+        (_savingChange, _change) = (_change, null);
         var done = new HashSet<long>(acknowledging);
         foreach (var note in parking) done.Add(note.Seq);
-        _saving = new SubscriptionSave(Write(done, replaying), IsPushed, acknowledging, parking,
+        _saving = new SubscriptionSave(Write(done, replaying), IsPushedAfter(_savingChange), acknowledging, parking,
             RangesOf(_savingUnpark), replaying);
         return _saving;
     }
@@ -53,6 +56,8 @@ public sealed partial class Subscription
             PutAllBack(save, now);
             return;
         }
+        if (_savingChange is { } change) Change(change, now);
+        _savingChange = null;
         foreach (var seq in save.Acknowledging) Finish(seq, State.Acknowledging);
         RemoveParked();
         foreach (var note in save.Parking)
@@ -68,6 +73,9 @@ public sealed partial class Subscription
         Dispatch();
     }
 
+    private bool IsPushedAfter(Standing? change) => RemovedMs is null
+        && (change ?? new(Policy, IsExplicit, Disabled)) is { Policy.Webhook: not null, Disabled: null };
+
     private bool Finish(long seq, State from)
     {
         var index = IndexOf(seq);
@@ -82,6 +90,8 @@ public sealed partial class Subscription
     private void PutAllBack(SubscriptionSave save, Instant now)
     {
         IsUnsaved = true;
+        // Whoever asked for it is told that it failed.
+        _savingChange = null;
         foreach (var seq in save.Acknowledging)
         {
             if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;

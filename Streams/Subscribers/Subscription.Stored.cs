@@ -103,12 +103,13 @@ public sealed partial class Subscription
         json.WriteNumber("lastSeenMs", LastSeenMs);
         if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
         if (_fromSeq > 0) json.WriteNumber("from", _fromSeq);
-        if (IsExplicit)
+        var (policy, isExplicit, disabled) = _savingChange ?? new(Policy, IsExplicit, Disabled);
+        if (isExplicit)
         {
             json.WritePropertyName("policy");
-            Policy.WriteTo(json, withSecret: true);
+            policy.WriteTo(json, withSecret: true);
         }
-        if (Disabled is not null) json.WriteString("disabled", Disabled);
+        if (disabled is not null) json.WriteString("disabled", disabled);
         WriteDone(json, done);
         WriteTries(json, done);
         var again = _replaying.Where(seq => !done.Contains(seq) && !_savingUnpark.Contains(seq)).Concat(replaying);

@@ -120,20 +120,33 @@ public sealed partial class Subscription
         return first < 0 ? head : _owed[first].Seq - 1;
     }
 
-    /// <summary>Takes another policy. True: its connections are to come back, since how they share has
-    /// changed.</summary>
-    public bool Change(SubscriberPolicy policy, Instant now)
+    /// <summary>Begins a change of policy, which also lets its webhook have events again; it has effect when
+    /// <see cref="Saved"/> is called.</summary>
+    public void BeginChange(SubscriberPolicy policy) => _change = new(policy, IsExplicit: true, Disabled: null);
+
+    /// <summary>Begins to keep events from its webhook; it has effect when <see cref="Saved"/> is called.</summary>
+    public void BeginDisable(string reason) => _change = new(Policy, IsExplicit, reason);
+
+    /// <summary>Whether how its connections share has changed since this was last read: they are to come
+    /// back.</summary>
+    public bool TakeSharesChanged()
     {
-        var shares = policy.Mode != Policy.Mode || policy.Webhook is null != Policy.Webhook is null;
-        (Policy, IsExplicit, Disabled) = (policy, true, null);
-        ReadTypes();
-        ParkOverflow(now);
-        Dispatch();
-        return shares;
+        var changed = _sharesChanged;
+        _sharesChanged = false;
+        return changed;
     }
 
-    /// <summary>The webhook gets nothing any more.</summary>
-    public void Disable(string reason) => Disabled = reason;
+    private Standing? _change;
+    private bool _sharesChanged;
+
+    private void Change(Standing standing, Instant now)
+    {
+        _sharesChanged |= standing.Policy.Mode != Policy.Mode
+            || standing.Policy.Webhook is null != Policy.Webhook is null;
+        (Policy, IsExplicit, Disabled) = standing;
+        ReadTypes();
+        ParkOverflow(now);
+    }
 
     /// <summary>What is owed above a number, oldest first.</summary>
     public IEnumerable<PendingEvent> Pending(long after, Instant now)
@@ -271,4 +284,7 @@ public sealed partial class Subscription
 
         public readonly bool IsActive => State is State.Sending or State.InFlight || IsRetry;
     }
+
+    /// <summary>What a policy change changes together.</summary>
+    private sealed record Standing(SubscriberPolicy Policy, bool IsExplicit, string? Disabled);
 }

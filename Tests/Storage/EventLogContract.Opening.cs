@@ -142,6 +142,7 @@ public abstract partial class EventLogContract
         await Fenced(() => Log.Trim(old, 1, Now));
         await Fenced(() => Log.SaveSubscriber(old, new SubscriberWrite("s", new byte[1])));
         await Fenced(() => Log.RemoveSubscriber(old, "s"));
+        await Fenced(() => Park(old, "s", 1));
         await Fenced(() => Log.Reopen(old, NextEpoch(), 0, 1));
         await Append(current, Block + 1);
         Assert.Equal([Block + 1], await Stored(current.Id));

@@ -31,7 +31,7 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(step =>
-            new Command(step, random.Next(18), random.Next(3), random.Next(12), random.Next(5)))];
+            new Command(step, random.Next(20), random.Next(3), random.Next(12), random.Next(5)))];
     }
 
     private static async Task<List<string>> Run(IEventLog log, List<Command> commands)
@@ -80,11 +80,11 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
             case 5:
                 await log.SaveSettings(handle, $"{command.A}", command.B == 0 ? null : last);
                 return "saved";
-            case 6:
-                await log.SaveSubscriber(handle, new SubscriberWrite($"s{command.B}", new byte[command.A]));
+            case 6 or 18 or 19:
+                await Save(log, command, handle, last, now);
                 return "saved";
             case 7:
-                await log.RemoveSubscriber(handle, $"s{command.B}");
+                await log.RemoveSubscriber(handle, $"s{command.B % 3}");
                 return "removed";
             case 8:
                 await log.Trim(handle, last - command.A, now - 500);
@@ -121,15 +121,33 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
         return "appended";
     }
 
+    private static async Task Save(IEventLog log, Command command, LogHandle handle, long last, long now)
+    {
+        using var park = TestRuns.Range(Math.Max(1, last - command.A), command.B);
+        TestRuns.Add(park, last + 5, critical: true, bytes: 100 + 5000 * (command.A / 11));
+        var write = new SubscriberWrite($"s{command.Step % 3}", new byte[command.A])
+        {
+            Wakes = command.A % 3 == 0,
+            Unpark = [(last - 2 * command.A, last - 8), (last + 1, last + command.A - 3)],
+            Park = command.Kind == 6 ? null : park,
+            Notes = command.Kind == 6 ? [] : [.. TestRuns.Seqs(park).Select(seq => new byte[seq % 4])],
+            ParkedMs = now,
+        };
+        await log.SaveSubscriber(handle, write);
+    }
+
     private static async Task<string> Read(IEventLog log, Command command, long id, string name, long last)
     {
         using var read = await log.Read(id, last - command.A * 3, 1 + command.A, 70 + command.B * 200);
         using var newest = await log.ReadNewest(id, command.A, command.B * 20_000);
-        var owed = await log.ReadOwed(id, last - command.A, false, false);
+        var owed = await log.ReadOwed(id, last - command.A, command.B % 2 == 0, command.A % 2 == 0);
+        var parked = await log.ReadParked(id, $"s{command.B % 3}", last - 20, command.A, 70 + command.B * 100);
+        using var parkedEvents = parked.Events;
         var streams = await log.List(command.B == 0 ? "a" : "", command.B == 1 ? "a" : null, 10);
         Assert.True(TestRuns.FramesAreRight(read) && TestRuns.FramesAreRight(newest));
-        return $"{Text(read)} {Text(newest)} [{string.Join(' ', owed)}] {string.Join(' ', streams)} "
-            + await log.IsDeleted(name);
+        Assert.True(TestRuns.FramesAreRight(parkedEvents));
+        return $"{Text(read)} {Text(newest)} {Text(owed)} {string.Join(' ', streams)} {Text(parked)} "
+            + $"{string.Join(' ', await log.StreamsToWake())} {await log.IsDeleted(name)}";
     }
 
     private static string Text(OpenedStream opened)
@@ -138,10 +156,19 @@ public sealed class SqliteAgainstMemoryTests : IDisposable
             + $"{opened.ReservedThrough} {opened.Completed} {opened.DurableSince} {opened.TrimmedThrough} ");
         text.AppendJoin(' ', opened.Epochs).AppendJoin(' ', opened.Extents)
             .AppendJoin(' ', opened.Keys.OrderBy(key => key.Key, StringComparer.Ordinal))
-            .AppendJoin(' ', opened.Subscribers.Select(saved => $"{saved.Name}={saved.State.Length}"));
+            .AppendJoin(' ', opened.Subscribers.Select(
+                saved => $"{saved.Name}={saved.State.Length} {Text(saved.Parked)}"));
         if (opened.Closed is { } closed) text.Append($" {closed.End} {closed.Floor} {Text(closed.Ring)}");
         return text.ToString();
     }
+
+    private static string Text(IEnumerable<ParkedMark> marks) => string.Join(' ', marks);
+
+    private static string Text(IEnumerable<OwedMark> marks) => string.Join(' ', marks.Select(mark =>
+        $"{mark.Seq}{mark.Critical}{(mark.Type is { } type ? Encoding.UTF8.GetString(type) : "")}"));
+
+    private static string Text(ParkedPage page) => $"{Text(page.Events)} {Text(page.Marks)} "
+        + string.Join(' ', page.Notes.Select(note => note.Length));
 
     private static string Text(EventRun run) => $"[{string.Join(' ', TestRuns.Seqs(run))}]";
 

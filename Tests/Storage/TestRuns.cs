@@ -8,6 +8,8 @@ internal static class TestRuns
 {
     public const int FrameBytes = 64;
 
+    private const int TypeStart = 40;
+
     public static EventRun Of(params long[] seqs) => Of(critical: false, seqs);
 
     public static EventRun Critical(params long[] seqs) => Of(critical: true, seqs);
@@ -22,11 +24,14 @@ internal static class TestRuns
     public static void Add(EventRun run, long seq, bool critical, int bytes = FrameBytes)
     {
         Frame(seq, bytes).CopyTo(run.Reserve(bytes));
-        run.Commit(new EventSlot(seq, AppendedMs(seq), 0, bytes, (40, 4), (50, 8), critical));
+        run.Commit(new EventSlot(seq, AppendedMs(seq), 0, bytes, (TypeStart, 4), (50, 8), critical));
     }
 
     /// <summary>When an event of that number was appended, as these runs have it.</summary>
     public static long AppendedMs(long seq) => 1_000_000 + seq;
+
+    /// <summary>The type of an event of that number.</summary>
+    public static string Type(long seq) => $"typ{seq % 3}";
 
     /// <summary>The frame that an event of that number must have.</summary>
     public static byte[] Frame(long seq, int bytes = FrameBytes)
@@ -34,6 +39,7 @@ internal static class TestRuns
         var frame = new byte[bytes];
         frame.AsSpan().Fill((byte)'.');
         Encoding.ASCII.GetBytes($"id: {seq} ").CopyTo(frame, 0);
+        Encoding.ASCII.GetBytes(Type(seq)).CopyTo(frame, TypeStart);
         frame[^1] = frame[^2] = (byte)'\n';
         return frame;
     }

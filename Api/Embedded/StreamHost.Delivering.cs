@@ -1,0 +1,183 @@
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Api.Embedded;
+
+internal sealed partial class StreamHost
+{
+    private const int StoredPage = 64;
+
+    /// <summary>The next events for a session to carry beside its line.</summary>
+    public async ValueTask<OwedPage> Take(SubscriberSession session, int limit, int maxBytes)
+    {
+        List<OwedEvent> taken = [];
+        Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
+        if (taken.Count == 0) return new OwedPage(new EventRun(), []);
+        EventRun run;
+        try
+        {
+            run = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+        }
+        catch (LogUnavailableException)
+        {
+            Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
+            throw;
+        }
+        var attempts = new int[run.Count];
+        var next = 0;
+        for (var i = 0; i < attempts.Length; i++)
+        {
+            while (taken[next].Seq != run.Slots[i].Seq) next++;
+            attempts[i] = taken[next++].Attempt;
+        }
+        if (next < taken.Count) Act(session.Entry, (state, _) =>
+        {
+            for (var i = next; i < taken.Count; i++) state.GiveBack(session.Slot, taken[i].Seq);
+        });
+        return new OwedPage(run, attempts);
+    }
+
+    /// <summary>What the line of a session does with events.</summary>
+    public void OnLine(SubscriberSession session, ReadOnlySpan<EventSlot> slots, Span<LineCarry> carry)
+    {
+        var durableSince = Feed.History.DurableSince ?? long.MaxValue;
+        lock (_turn)
+        {
+            for (var i = 0; i < slots.Length; i++)
+                carry[i] = session.Entry.State.OnLine(session.Slot, slots[i].Seq, slots[i].Critical,
+                    slots[i].Critical || slots[i].Seq > durableSince);
+        }
+    }
+
+    public int PendingOf(SubscriberEntry entry)
+    {
+        lock (_turn) return entry.State.PendingCount;
+    }
+
+    /// <summary>Dead letters past their limit, if no reader was told of them.</summary>
+    public Gap? ExpiredOf(SubscriberEntry entry)
+    {
+        lock (_turn)
+            return entry.State is { IsExpiryTold: false, Expired: { } range }
+                ? new Gap(Feed.History.At(range.First - 1).ToString(), Feed.History.At(range.Last), range.Count,
+                    GapReason.Expired)
+                : null;
+    }
+
+    /// <summary>Acknowledges durably; null when the stream is not open.</summary>
+    public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
+    {
+        if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
+        IReadOnlyList<Acknowledged> results = [];
+        Refusal? refusal = null;
+        var saved = await Save(entry, state =>
+        {
+            if (request.UpTo is not null && state.Policy.Mode == SubscriberMode.Compete)
+            {
+                refusal = new Refusal(ErrorCode.InvalidInput, "\"upTo\" means nothing where connections compete.");
+                return false;
+            }
+            results = BeginAcknowledge(state, request);
+            return results.Any(each => each.Result == AckResult.Acknowledged);
+        });
+        if (refusal is { } refused) return refused;
+        if (!saved && results.Any(each => each.Result == AckResult.Acknowledged))
+            return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
+                TimeSpan.FromSeconds(1));
+        if (context.Logger.IsEnabled(LogLevel.Debug))
+            AcknowledgedIds(context.Logger, Name, subscriber, string.Join(',', results.Select(each => each.Id)));
+        return Outcome.Of(results);
+    }
+
+    /// <summary>Has events come again; null when the stream is not open.</summary>
+    public async Task<Outcome<IReadOnlyList<NotAcknowledged>>?> Nack(string subscriber, NackRequest request)
+    {
+        if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
+        IReadOnlyList<NackResult> results = [];
+        Act(entry, (state, now) => results = state.Nack(
+            [.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)], request.Delay,
+            request.Reason, now));
+        if (results.Count == 0) return null;
+        return Outcome.Of<IReadOnlyList<NotAcknowledged>>(
+            [.. request.Ids.Zip(results, (id, result) => new NotAcknowledged(id, result))]);
+    }
+
+    private static List<Acknowledged> BeginAcknowledge(Subscription state, AckRequest request)
+    {
+        if (request.UpTo is { } upTo)
+            return [.. state.BeginAcknowledgeUpTo(upTo.Seq)
+                .Select(seq => new Acknowledged(new Cursor(upTo.Epoch, seq).ToString(), AckResult.Acknowledged))];
+        return [.. request.Ids!.Select(id => new Acknowledged(id,
+            Cursor.TryParse(id, out var cursor) ? state.BeginAcknowledge(cursor.Seq) : AckResult.Unknown))];
+    }
+
+    /// <summary>The frames of owed events, from the ring, else from storage, else from their parked copies; at most so
+    /// many bytes, but for the first. Those that are nowhere are owed no more.</summary>
+    private async Task<EventRun> ReadOwed(SubscriberEntry entry, IReadOnlyList<long> seqs, int maxBytes)
+    {
+        var run = new EventRun();
+        for (var i = 0; i < seqs.Count && (run.Count == 0 || run.Frames.Length < maxBytes);)
+        {
+            if (TryReadRing(seqs[i], run))
+            {
+                i++;
+                continue;
+            }
+            var before = run.Count;
+            if (!entry.State.IsReplaying(seqs[i]))
+                using (var stored = await context.Log.Read(_stream!.Handle.Id, seqs[i] - 1, StoredPage, maxBytes))
+                    TakeMatching(seqs, ref i, stored, run);
+            if (run.Count > before) continue;
+            if (!await TryReadParked(entry, seqs[i], run)) Lose(entry, seqs[i]);
+            i++;
+        }
+        return run;
+    }
+
+    private bool TryReadRing(long seq, EventRun into)
+    {
+        if (seq <= Feed.Floor) return false;
+        var reader = new FeedReader(seq - 1);
+        if (Feed.Read(ref reader, 1, out var block) != FeedRead.Block) return false;
+        using (block)
+        {
+            if (block[0].Seq != seq) return false;
+            into.Append(block[0], block.Frame(block[0]));
+            return true;
+        }
+    }
+
+    private async Task<bool> TryReadParked(SubscriberEntry entry, long seq, EventRun into)
+    {
+        var page = await context.Log.ReadParked(_stream!.Handle.Id, entry.State.Name, seq - 1, 1, int.MaxValue);
+        using var events = page.Events;
+        if (events.Count == 0 || events.First != seq) return false;
+        into.Append(events.Slots[0], events.FrameOf(events.Slots[0]));
+        return true;
+    }
+
+    /// <summary>Copies the wanted events that a page holds, as far as they follow each other.</summary>
+    private static void TakeMatching(IReadOnlyList<long> seqs, ref int index, EventRun page, EventRun into)
+    {
+        foreach (ref readonly var slot in page.Slots)
+        {
+            if (index >= seqs.Count || seqs[index] < slot.Seq) return;
+            if (seqs[index] != slot.Seq) continue;
+            into.Append(slot, page.FrameOf(slot));
+            index++;
+        }
+    }
+
+    private void Lose(SubscriberEntry entry, long seq)
+    {
+        Lost(context.Logger, Name, entry.State.Name, seq);
+        Act(entry, (state, now) => state.Missing(seq, now));
+    }
+
+    [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug,
+        "Stream {Stream}: subscriber {Subscriber} acknowledged {Ids}")]
+    private static partial void AcknowledgedIds(ILogger logger, string stream, string subscriber, string ids);
+
+    [LoggerMessage(EventIds.OwedEventLost, LogLevel.Warning,
+        "Stream {Stream}: seq {Seq}, owed to subscriber {Subscriber}, is in neither buffer nor storage any more")]
+    private static partial void Lost(ILogger logger, string stream, string subscriber, long seq);
+}
