@@ -35,7 +35,6 @@ public sealed partial class Subscription
 
     private void Acknowledge(ref Entry entry)
     {
-        if (entry.State == State.Acknowledging) return;
         if (entry.State == State.Parking)
         {
             // What is being parked at this moment is taken out again by the next save.
@@ -46,8 +45,9 @@ public sealed partial class Subscription
             }
             _parkingCount--;
         }
-        Set(ref entry, State.Acknowledging);
+        // Added though an earlier save has it: that one may fail.
         _acknowledging.Add(entry.Seq);
+        Set(ref entry, State.Acknowledging);
     }
 
     private bool IsBeingParked(long seq) => _saving?.Parking.Any(note => note.Seq == seq) == true;

@@ -2,7 +2,7 @@ namespace OrleansEvents.Streams;
 
 public sealed partial class Subscription
 {
-    private readonly List<long> _acknowledging = [];
+    private readonly HashSet<long> _acknowledging = [];
     private SubscriptionSave? _saving;
     private SortedSet<long> _savingUnpark = [];
     private Standing? _savingChange;
@@ -95,8 +95,10 @@ public sealed partial class Subscription
         foreach (var seq in save.Acknowledging)
         {
             if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
-            // Whoever acknowledged is told that it failed, and has the usual time to do it again.
+            // Whoever acknowledged is told that it failed, and has the usual time to do it again, unless somebody has
+            // done so already.
             ref var entry = ref Entries[index];
+            if (_acknowledging.Contains(seq)) continue;
             if (entry.Attempt == 0)
             {
                 PutBack(ref entry);

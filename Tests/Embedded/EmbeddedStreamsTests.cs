@@ -62,7 +62,7 @@ public sealed class EmbeddedStreamsTests
     {
         using var under = new EngineUnderTest();
         using var lease = under.Follow("x");
-        using var session = under.Finish(under.Engine.Subscribe("x", "s")).Value!;
+        using var session = under.Finish(under.Engine.Subscribe("x", "s", SessionKind.Connection)).Value!;
         var id = under.Publish("x", "1", critical: true).Value.First;
         var first = under.BeginAcknowledge("x", "s", id);
         var second = under.BeginAcknowledge("x", "s", id);
@@ -80,7 +80,7 @@ public sealed class EmbeddedStreamsTests
         using var under = new EngineUnderTest();
         under.Publish("x", "1", critical: true);
         using var lease = under.Follow("x");
-        var subscribe = under.Engine.Subscribe("x", "s").AsTask();
+        var subscribe = under.Engine.Subscribe("x", "s", SessionKind.Connection).AsTask();
         under.Turn();
         var publish = under.BeginPublish("x", "2", critical: true);
         // Both writes come back, the registration's reading not yet.
@@ -174,7 +174,7 @@ public sealed class EmbeddedStreamsTests
     {
         using var under = new EngineUnderTest();
         using var deadlines = new Deadlines(under.Time);
-        using var host = new StreamHost("x", under.Context, deadlines, _ => { }, _ => { });
+        using var host = new StreamHost("x", under.Context, deadlines, _ => { }, _ => { }, (_, _) => { });
         under.Finish(host.EnsureOpen(create: true));
         for (var i = 0; i < 50; i++)
         {

@@ -115,7 +115,8 @@ internal sealed class EngineUnderTest : IDisposable
         SynchronizationContext.SetSynchronizationContext(_turns);
         Log = new SimulatedLog(_disk, _random);
         var circuit = new StoreCircuit(Log, TimeSpan.FromSeconds(1), Time, NullLogger.Instance);
-        Context = new EngineContext(Log, circuit, new FeedMemory(), _defaults, new StreamLimits(), Time,
+        Context = new EngineContext(Log, circuit, new FeedMemory(), _defaults, new StreamLimits(),
+            SubscriberPolicy.Default, SubscriptionLimits.Default, Time,
             () => (ulong)_random.NextInt64(), NullLogger.Instance);
         Engine = new EmbeddedStreams(Context, new EngineLimits(1 << 20, 100, 100, 100, 100));
     }

@@ -33,13 +33,14 @@ internal sealed class SimulatedSubscriber(string stream, string name, Simulation
         var followed = await simulation.Engine.Follow(stream);
         if (followed.Refusal is not null) return;
         using var lease = followed.Value!;
-        var subscribed = await simulation.Engine.Subscribe(stream, name);
+        var subscribed = await simulation.Engine.Subscribe(stream, name, SessionKind.Connection);
         if (subscribed.Refusal is not null) return;
         using var session = subscribed.Value!;
         Since ??= lease.Feed.Head;
         var through = lease.Feed.Head;
+        session.Begin(through);
         var seen = new List<long>();
-        if (!await TakeOwed(session, through, seen)) return;
+        if (!await TakeOwed(session, seen)) return;
         await Acknowledge(seen);
         await TakeLine(lease.Feed, session, through, rounds);
     }
@@ -64,27 +65,23 @@ internal sealed class SimulatedSubscriber(string stream, string name, Simulation
         Assert.Empty(lost);
     }
 
-    private async Task<bool> TakeOwed(ISubscriberSession session, long through, List<long> seen)
+    private async Task<bool> TakeOwed(ISubscriberSession session, List<long> seen)
     {
-        long after = 0;
         while (true)
         {
-            EventRun page;
+            OwedPage page;
             try
             {
-                page = await session.ReadOwed(after, through, 20, 4000);
+                page = await session.Take(20, 4000);
             }
             catch (LogUnavailableException)
             {
                 return false;
             }
-            using (page)
-            {
-                if (page.Count == 0) return true;
-                foreach (ref readonly var slot in page.Slots) See(page.FrameOf(slot), slot, seen);
-                after = page.Last;
-                session.Delivered([.. seen]);
-            }
+            using var events = page.Events;
+            if (events.Count == 0) return true;
+            foreach (ref readonly var slot in events.Slots) See(events.FrameOf(slot), slot, seen);
+            session.Delivered([.. seen]);
         }
     }
 
@@ -92,10 +89,12 @@ internal sealed class SimulatedSubscriber(string stream, string name, Simulation
     {
         var reader = new FeedReader(after);
         feed.Watch(this);
+        session.Woken = () => _moved.TrySetResult();
         while (rounds-- > 0 && !_leaving)
         {
             _moved = new();
             var seen = new List<long>();
+            if (!await TakeOwed(session, seen)) break;
             if (!Take(feed, session, ref reader, seen)) await _moved.Task;
             session.Delivered(seen);
             await Acknowledge(seen);
@@ -109,15 +108,18 @@ internal sealed class SimulatedSubscriber(string stream, string name, Simulation
         {
             case FeedRead.Nothing: return false;
             case FeedRead.Behind:
-                reader.MoveTo(feed.Overtaken(reader.Seq, GapReason.Slow).Seq);
+                var before = reader.Seq;
+                reader.MoveTo(feed.Overtaken(before, GapReason.Slow).Seq);
+                session.Jump(before, reader.Seq);
                 return true;
         }
         using (block)
         {
             for (var i = 0; i < block.Count; i++)
             {
-                if (!block[i].Critical || session.StateOf(block[i].Seq) == OwedState.Acknowledged) continue;
-                Assert.Equal(OwedState.Owed, session.StateOf(block[i].Seq));
+                var carry = LineCarry.Plain;
+                session.OnLine(new(in block[i]), new(ref carry));
+                if (carry != LineCarry.Owed) continue;
                 See(block.Frame(block[i]), block[i], seen);
             }
             reader.Pass(block, block.Count);

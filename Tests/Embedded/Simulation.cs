@@ -144,7 +144,8 @@ internal sealed class Simulation : IAsyncDisposable
             Retention = new() { Count = 1_000_000, Age = null },
         };
         var circuit = new StoreCircuit(_log, TimeSpan.FromSeconds(1), _time, NullLogger.Instance);
-        var context = new EngineContext(_log, circuit, new FeedMemory(), defaults, new StreamLimits(), _time,
+        var context = new EngineContext(_log, circuit, new FeedMemory(), defaults, new StreamLimits(),
+            SubscriberPolicy.Default, SubscriptionLimits.Default, _time,
             () => (ulong)Random.NextInt64(), NullLogger.Instance);
         Engine = new EmbeddedStreams(context, new EngineLimits(24 << 10, 100, 100, 100, 100));
     }
