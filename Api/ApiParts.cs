@@ -4,6 +4,7 @@ using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Api.Webhooks;
 
 namespace OrleansEvents.Api;
 
@@ -20,6 +21,8 @@ internal static class ApiParts
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ReadEndpoint>();
         services.AddSingleton<ConnectionTable>();
+        // Behind the engine: it stops before.
+        services.AddHostedService<WebhookPushers>();
     }
 
     public static void MapEndpoints(WebApplication app)

@@ -180,7 +180,8 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         }
     }
 
-    [LoggerMessage(EventIds.PusherFailed, LogLevel.Error, "Pushing to subscriber {Subscriber} of stream {Stream} failed")]
+    [LoggerMessage(EventIds.PusherFailed, LogLevel.Error,
+        "Pushing to subscriber {Subscriber} of stream {Stream} failed")]
     private static partial void PusherFailed(ILogger logger, Exception fault, string subscriber, string stream);
 
     [LoggerMessage(EventIds.WebhookRefused, LogLevel.Error,

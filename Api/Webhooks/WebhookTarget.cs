@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Streams;
 
@@ -32,11 +33,41 @@ internal sealed class WebhookTarget
         WebhooksOptions options)
     {
         if (UrlProblem(url, options, out var uri) is { } problem)
-            return new Refusal(ErrorCode.InvalidInput, $"\"webhook.url\" {problem}.");
+            return Refused("url", problem);
         if (!WebhookSecrets.TryParse(secret, out var secrets))
-            return new Refusal(ErrorCode.InvalidInput, $"\"webhook.secret\" must be {WebhookSecrets.Form}.");
+            return Refused("secret", $"must be {WebhookSecrets.Form}");
         return new WebhookTarget(uri!, secrets, asCloudEvent, timeout);
     }
+
+    /// <summary>What of a subscriber's settings (JSON) is refused by this server's own, or null. Each member is looked
+    /// at by itself, since a change may have one of them; what is wrong with their form is for the engine to
+    /// say.</summary>
+    public static Refusal? Check(ReadOnlyMemory<byte> settings, WebhooksOptions options)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(settings);
+            if (json.RootElement.ValueKind != JsonValueKind.Object
+                || !json.RootElement.TryGetProperty("webhook", out var webhook)
+                || webhook.ValueKind != JsonValueKind.Object) return null;
+            if (TextOf(webhook, "url") is { } url && UrlProblem(url, options, out _) is { } problem)
+                return Refused("url", problem);
+            if (TextOf(webhook, "secret") is { } secret && !WebhookSecrets.TryParse(secret, out _))
+                return Refused("secret", $"must be {WebhookSecrets.Form}");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // No JSON, or a string that is no text.
+        }
+        return null;
+    }
+
+    private static string? TextOf(JsonElement webhook, string member) =>
+        webhook.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString() : null;
+
+    private static Refusal Refused(string member, string problem) =>
+        new(ErrorCode.InvalidInput, $"\"webhook.{member}\" {problem}.");
 
     private static string? UrlProblem(string url, WebhooksOptions options, out Uri? uri)
     {
