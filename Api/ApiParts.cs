@@ -20,9 +20,10 @@ internal static class ApiParts
         services.AddSingleton<Operations>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ReadEndpoint>();
+        services.AddSingleton<ConnectionCounts>();
         services.AddSingleton<ConnectionTable>();
-        // Behind the engine: it stops before.
-        services.AddHostedService<WebhookPushers>();
+        HealthLog.AddTo(services);
+        WebhookPushers.AddTo(services);
     }
 
     public static void MapEndpoints(WebApplication app)
@@ -31,5 +32,6 @@ internal static class ApiParts
         PageEndpoints.Map(app);
         StreamsEndpoints.Map(app);
         SubscribersEndpoints.Map(app);
+        ConnectionsEndpoints.Map(app);
     }
 }

@@ -28,6 +28,9 @@ internal static class EventIds
     public const int ConnectionFailed = 53;
     public const int Carried = 54;
     public const int CarriedOwed = 55;
+    public const int ConnectionStale = 56;
+    public const int ConnectionLeft = 57;
+    public const int HealthCounted = 58;
     public const int Pushed = 80;
     public const int PushFaulted = 81;
     public const int WebhookOpened = 82;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
@@ -16,10 +17,13 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
 
     public async Task Publish(HttpContext http, string stream)
     {
-        if (FormOf(http.Request) is not { } form)
+        var form = FormOf(http.Request);
+        var isBinary = IsBinaryCloudEvent(http.Request);
+        if (form is null && !isBinary)
         {
-            await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,
-                "Content-Type: application/json or application/x-ndjson, in UTF-8, without Content-Encoding."),
+            await Problem.Write(http, new Refusal(ErrorCode.InvalidInput, "Content-Type: application/json, "
+                + "application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json, in UTF-8, "
+                + "or a CloudEvent's data beside its ce- headers; without Content-Encoding."),
                 StatusCodes.Status415UnsupportedMediaType);
             return;
         }
@@ -31,7 +35,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         }
         using (body)
         {
-            if (!PublishBody.TryParse(body.Bytes, form, _limits, out var parsed, out var refusal))
+            if (!TryParse(http.Request, isBinary ? null : form, body.Bytes, out var parsed, out var refusal))
             {
                 await Problem.Write(http, refusal);
                 return;
@@ -39,6 +43,11 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             using (parsed) await Publish(http, stream, parsed);
         }
     }
+
+    private bool TryParse(HttpRequest request, PublishForm? form, Memory<byte> body,
+        [NotNullWhen(true)] out PublishBody? parsed, out Refusal refusal) => form is { } text
+        ? PublishBody.TryParse(body, text, _limits, out parsed, out refusal)
+        : PublishBody.TryParseBinary(Attributes(request), request.ContentType, body, _limits, out parsed, out refusal);
 
     private async Task Publish(HttpContext http, string stream, PublishBody parsed)
     {
@@ -48,6 +57,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badKey);
             return;
         }
+        if (http.Request.Headers.TraceParent is [{ } trace]) parsed.WithTraceParent(trace);
         var query = new QueryReader(http.Request.Query);
         var each = query.Flag("events") ? new List<PublishedEvent>(parsed.Events.Length) : null;
         if (query.Refusal is { } badQuery)
@@ -83,9 +93,32 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         return type.MediaType.Value?.ToLowerInvariant() switch
         {
             "application/json" => PublishForm.Json,
+            "application/cloudevents+json" => PublishForm.CloudEvent,
+            "application/cloudevents-batch+json" => PublishForm.CloudEvents,
             "application/x-ndjson" or "application/ndjson" or "application/jsonl" => PublishForm.Ndjson,
             _ => null,
         };
+    }
+
+    /// <summary>Whether the headers have any of a CloudEvent's required attributes. What the body names itself comes
+    /// first: a CloudEvent in JSON may have the headers too.</summary>
+    private static bool IsBinaryCloudEvent(HttpRequest request)
+    {
+        var headers = request.Headers;
+        return (headers.ContainsKey("ce-specversion") || headers.ContainsKey("ce-id")
+            || headers.ContainsKey("ce-source") || headers.ContainsKey("ce-type"))
+            && headers.ContentEncoding.Count == 0
+            && request.ContentType?.TrimStart().StartsWith("application/cloudevents",
+                StringComparison.OrdinalIgnoreCase) != true;
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Attributes(HttpRequest request)
+    {
+        foreach (var (name, values) in request.Headers)
+        {
+            if (!name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)) continue;
+            foreach (var value in values) yield return new(name[3..], value ?? "");
+        }
     }
 
     private static void WriteAnswer(Utf8JsonWriter json, (string Stream, Published Published,

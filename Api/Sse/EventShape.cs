@@ -76,8 +76,10 @@ internal sealed class EventShape
             output.Write(json);
             return;
         }
-        output.Write(json[..^1]);
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}}}"), output);
+        var last = json.Length - 1 - slot.LastMembersLength;
+        output.Write(json[..last]);
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}"), output);
+        output.Write(json[last..]);
     }
 
     /// <summary>Writes the event as one JSON object with members of one's own at its end.</summary>

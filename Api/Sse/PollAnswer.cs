@@ -16,8 +16,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     private const int MostScanned = 20_000;
     private const int StoredPage = 1000;
     private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly EventShape _shape = new(
-        subscriber is null ? request.Types : SseConnection.TypesOf(subscriber.Policy), names: false, raw: false, ids: true);
+    private readonly EventShape _shape = new(request.TypesFor(subscriber), names: false, raw: false, ids: true);
     private readonly ArrayBufferWriter<byte> _events = new();
     private readonly List<PollLine> _lines = [];
     private readonly List<(string Stream, Gap Gap)> _gaps = [];

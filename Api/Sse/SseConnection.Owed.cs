@@ -5,7 +5,8 @@ namespace OrleansEvents.Api.Sse;
 
 internal sealed partial class SseConnection
 {
-    private const int OwedPage = 256;
+    private const int OwedAtOnce = 256;
+    private const long PatienceMs = 1000;
 
     private readonly List<long> _carried = [];
 
@@ -14,6 +15,8 @@ internal sealed partial class SseConnection
     private LineCarry[] _carry = [];
     private EventSlot[] _slots = [];
     private volatile bool _owedLeft;
+    private Task<OwedPage>? _taking;
+    private long _takingSinceMs;
     private bool _tellsExpired;
 
     private void BeginOwed()
@@ -30,28 +33,45 @@ internal sealed partial class SseConnection
         };
         if (_subscriber.Expired is not { } gap) return;
         _tellsExpired = true;
-        ServerFrame.Write(_output, "gap", (_lines[0], gap), static (json, told) => GapJson.Write(json,
-            told.Item1.Feed.Stream, told.gap));
+        ServerFrame.Write(_output, "gap", (_lines[0].Feed.Stream, gap), static (json, told) =>
+            GapJson.Write(json, told.Stream, told.gap));
     }
+
+    /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
+    private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
 
     /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
-        if (!_owedLeft) return false;
-        // Before taking: whoever wakes meanwhile is heard.
-        _owedLeft = false;
-        OwedPage page;
+        if (_taking is null)
+        {
+            if (!_owedLeft || _output.IsBlocked) return false;
+            // Before taking: whoever wakes meanwhile is heard.
+            _owedLeft = false;
+            _takingSinceMs = _table.Now.Ms;
+            _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
+            // Not on the storage's own thread.
+            if (!_taking.IsCompleted)
+                _ = _taking.ContinueWith(_ => _sweeper.Post(this), TaskScheduler.Default);
+        }
+        if (!_taking.IsCompleted) return false;
+        var taking = _taking;
+        _taking = null;
         try
         {
-            page = await _subscriber!.Take(OwedPage, _table.Options.MaxSendBytes);
+            return Write(await taking);
         }
         catch (LogUnavailableException e)
         {
             // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
-            _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
+            WriteReadError(new Refusal(ErrorCode.StoreUnavailable, e.Message));
             _isOwedStuck = true;
             return false;
         }
+    }
+
+    private bool Write(OwedPage page)
+    {
         using var events = page.Events;
         for (var i = 0; i < events.Count; i++)
         {
@@ -60,11 +80,16 @@ internal sealed partial class SseConnection
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))
-                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!, page.Attempts[i]);
+                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!,
+                    page.Attempts[i]);
         }
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
     }
+
+    /// <summary>What was being taken is not wanted any more.</summary>
+    private void LetOwedGo() => _ = _taking?.ContinueWith(static late => late.Result.Events.Dispose(),
+        CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
 
     private bool _isOwedStuck;
 
@@ -122,7 +147,7 @@ internal sealed partial class SseConnection
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried, attempt {Attempt}")]
+        "Connection {Connection}: stream {Stream}, seq {Seq} owed to {Subscriber} carried, attempt {Attempt}")]
     private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
         string subscriber, int attempt);
 }

@@ -21,6 +21,7 @@ internal sealed partial class SseConnection
     private bool _greeted;
     private bool _finishing;
     private bool _positionMoved;
+    private StreamLine? _endsLater;
     private long _positionToldMs;
 
     /// <summary>A time at which everything had been passed, Unix milliseconds.</summary>
@@ -49,13 +50,19 @@ internal sealed partial class SseConnection
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
         if (_subscriber is { IsOver: true }) _finishing = true;
-        var more = await WriteOwed() || await WriteLines();
-        if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
+        var more = await WriteOwed();
+        if (_endsLater is { } line) Await(line);
+        _endsLater = null;
+        more = more || await WriteLines();
+        if (!more && !_lines.Exists(line => line.WaitsForStorage)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
+        if ((signals & Signals.Ping) != 0) WritePing();
+        if ((signals & Signals.Stale) != 0) WriteStale();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
+        if ((signals & Signals.Ping) != 0) AwaitPong();
         _finished |= _finishing;
         TellDelivered();
         return more;
@@ -132,17 +139,18 @@ internal sealed partial class SseConnection
             Await(line);
             line = next;
         }
+        AwaitBehind();
         var until = _output.Taken + _table.Options.MaxSendBytes;
         for (var turns = _waiting.Count + MostTurns; turns > 0 && _waiting.Count > 0; turns--)
         {
             var room = until - _output.Taken;
             // Where the line has jumped, what is owed comes first.
-            if (room <= 0 || _output.IsBlocked || _owedLeft) break;
+            if (room <= 0 || _output.IsBlocked || OwedIsFirst) break;
             var line = _waiting.Dequeue();
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
         }
-        return _waiting.Count > 0;
+        return _waiting.Count > 0 || MayReadMore;
     }
 
     /// <summary>Gives the line a turn, once however often it has moved.</summary>
@@ -177,15 +185,19 @@ internal sealed partial class SseConnection
             WriteEnd(line, "deleted");
             return false;
         }
+        // The position stays while storage is read on from it.
+        if (line.Stored is not null) return await TakeStored(line);
         switch (line.Feed.Read(ref line.Reader, budget, out var block))
         {
             case FeedRead.Block:
                 WriteBlock(line, block);
                 return state == StreamState.Completed || line.Reader.MayHaveMore;
             case FeedRead.Behind:
-                return await CatchUp(line, budget);
+                return CatchUp(line, budget);
             default:
-                if (state == StreamState.Completed) WriteEnd(line, "completed");
+                // What is owed and not due yet comes before the end.
+                if (state == StreamState.Completed && _subscriber is { HasMore: true }) _endsLater = line;
+                else if (state == StreamState.Completed) WriteEnd(line, "completed");
                 return false;
         }
     }
@@ -228,37 +240,6 @@ internal sealed partial class SseConnection
         _events++;
     }
 
-    /// <summary>Reads on behind the ring: from storage if the stream is durable, else over a gap.</summary>
-    private async ValueTask<bool> CatchUp(StreamLine line, int budget)
-    {
-        // Before reading: all up to it is in storage, so that what is not found there is not.
-        var floor = line.Feed.Floor;
-        if (!IsStored(line))
-        {
-            Overtake(line);
-            return true;
-        }
-        var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
-        line.IsStuck = read.Refusal is not null && line.Feed.History.State != StreamState.Deleted;
-        if (read.Refusal is { } refusal)
-        {
-            // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            if (line.IsStuck) _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
-            return !line.IsStuck;
-        }
-        using var run = read.Value!;
-        // Trimmed meanwhile: the next turn tells of it.
-        if (!IsStored(line)) return true;
-        var carry = _subscriber is null ? default : CarryOf(run.Slots);
-        for (var i = 0; i < run.Count; i++)
-            WriteEvent(line, run.FrameOf(run.Slots[i]), run.Slots[i], carry.IsEmpty ? LineCarry.Plain : carry[i]);
-        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
-        return true;
-    }
-
-    private static bool IsStored(StreamLine line) =>
-        line.Feed.History.StoredSince is { } since && line.Reader.Seq >= since;
-
     private void Overtake(StreamLine line)
     {
         var before = line.Reader.Seq;
@@ -271,6 +252,7 @@ internal sealed partial class SseConnection
     private void WriteGap(StreamLine line, Gap gap)
     {
         _positionMoved = true;
+        _gaps++;
         ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
             told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
@@ -279,6 +261,7 @@ internal sealed partial class SseConnection
     private void WriteEnd(StreamLine line, string reason)
     {
         line.Ended = true;
+        LetStoredGo(line);
         var head = line.Feed.History.At(line.Feed.Head).ToString();
         ServerFrame.Write(_output, "end", (line.Feed.Stream, head, reason), static (json, told) =>
         {
@@ -333,7 +316,7 @@ internal sealed partial class SseConnection
         }
         if (known is not null) Leave(known);
         var line = LineOf(lease, ReadRequest.FromOfAppeared);
-        _lines.Add(line);
+        lock (_lines) _lines.Add(line);
         _sweeper.Add(line);
         Await(line);
         _positionMoved = true;
@@ -343,7 +326,8 @@ internal sealed partial class SseConnection
     private void Leave(StreamLine line)
     {
         if (!line.Ended) WriteEnd(line, "deleted");
-        _lines.Remove(line);
+        LetStoredGo(line);
+        lock (_lines) _lines.Remove(line);
         _sweeper.Remove(line);
         line.Release();
     }

@@ -11,7 +11,6 @@ namespace OrleansEvents.Api.Webhooks;
 /// <summary>Makes the message of one event: its own JSON, or a CloudEvent in structured mode.</summary>
 internal static class WebhookBody
 {
-    private const int TraceParentLength = 55;
     private static readonly string[] s_leading = ["specversion", "id", "source", "type", "subject", "time"];
     private static readonly JsonWriterOptions s_unchecked =
         JsonAnswer.WriterOptions with { SkipValidation = true };
@@ -110,7 +109,7 @@ internal static class WebhookBody
                 var name = json.ValueSpan;
                 json.Read();
                 var start = (int)json.TokenStartIndex;
-                if (name.SequenceEqual("traceparent"u8)) TraceParent = TraceParentOf(json.ValueSpan);
+                if (name.SequenceEqual("traceparent"u8)) TraceParent = Encoding.ASCII.GetString(json.ValueSpan);
                 if (name.SequenceEqual("stream"u8)) Stream = json.ValueSpan;
                 json.Skip();
                 var value = text[start..(int)json.BytesConsumed];
@@ -120,14 +119,6 @@ internal static class WebhookBody
                 else if (name.SequenceEqual("data"u8)) Data = value;
                 else if (name.SequenceEqual("cloudevent"u8)) CloudEvent = value;
             }
-        }
-
-        private static string? TraceParentOf(ReadOnlySpan<byte> text)
-        {
-            if (text.Length != TraceParentLength) return null;
-            foreach (var c in text)
-                if (!char.IsAsciiHexDigitLower((char)c) && c != '-') return null;
-            return Encoding.ASCII.GetString(text);
         }
     }
 }

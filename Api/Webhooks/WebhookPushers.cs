@@ -20,6 +20,8 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
     private readonly Dictionary<(string Stream, string Subscriber), Remembered> _failing = [];
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _cut;
+    private long _sent;
+    private long _failed;
 
     public WebhookPushers(IEventStreams streams, SystemEvents system, ServerOptions options, TimeProvider time,
         IHostApplicationLifetime lifetime, ILogger<WebhookPushers> logger)
@@ -31,6 +33,18 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         Places = new SemaphoreSlim(Options.Concurrency);
         streams.PushWanted = Want;
         lifetime.ApplicationStopping.Register(Drain);
+    }
+
+    public static void AddTo(IServiceCollection services)
+    {
+        services.AddSingleton<WebhookPushers>();
+        // Behind the engine: it stops before.
+        services.AddHostedService(provider => provider.GetRequiredService<WebhookPushers>());
+        services.AddSingleton(provider => Figure("pushes", provider, pushers => pushers._sent));
+        services.AddSingleton(provider => Figure("pushes failed", provider, pushers => pushers._failed));
+
+        static HealthFigure Figure(string name, IServiceProvider provider, Func<WebhookPushers, long> total) =>
+            new(name, () => total(provider.GetRequiredService<WebhookPushers>()));
     }
 
     public IEventStreams Streams { get; }
@@ -61,7 +75,21 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         Drain();
         Task[] pushers;
         lock (_gate) pushers = [.. _running.Values.Select(each => each.Task)];
-        await Task.WhenAll(pushers).WaitAsync(cancellationToken);
+        try
+        {
+            await Task.WhenAll(pushers).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Storage does not answer: what is not reported is tried again by the next process.
+        }
+    }
+
+    /// <summary>Counts what came of a request.</summary>
+    public void Count(in WebhookResult result)
+    {
+        Interlocked.Increment(ref _sent);
+        if (result.Outcome != WebhookOutcome.Acknowledged) Interlocked.Increment(ref _failed);
     }
 
     public void Dispose()

@@ -93,6 +93,24 @@ public sealed partial class Subscription
         return taken;
     }
 
+    /// <summary>Whether something owed may yet come to a connection that has not carried it in this round.</summary>
+    public bool HasMore(int slot)
+    {
+        var bit = Of(slot).Bit;
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            var mayCome = entry.State switch
+            {
+                State.Waiting or State.Retrying => true,
+                State.Sending or State.InFlight => entry.Carriers == 0 || !IsAssigned && (entry.Carriers & bit) == 0,
+                _ => false,
+            };
+            if (mayCome) return true;
+        }
+        return false;
+    }
+
     /// <summary>What was taken cannot be sent now.</summary>
     public void GiveBack(int slot, long seq)
     {

@@ -30,13 +30,6 @@ public sealed class WebhookBodyTests
         Assert.Equal(Make(EventJson("1")).Id, message.Id);
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01")]
-    [InlineData("no trace")]
-    public void What_is_no_trace_is_not_sent_as_one(string trace) =>
-        Assert.Null(Make(EventJson("1", $",\"traceparent\":\"{trace}\"")).TraceParent);
-
     [Fact]
     public void A_CloudEvent_is_made_of_an_event() => Same(
         $$$"""
