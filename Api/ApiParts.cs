@@ -5,6 +5,7 @@ using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Api.Webhooks;
 
 namespace OrleansEvents.Api;
 
@@ -24,6 +25,7 @@ internal static class ApiParts
         services.AddSingleton<ConnectionCounts>();
         services.AddSingleton<ConnectionTable>();
         HealthLog.AddTo(services);
+        WebhookPushers.AddTo(services);
     }
 
     public static void MapEndpoints(WebApplication app)

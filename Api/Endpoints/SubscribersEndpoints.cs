@@ -1,7 +1,9 @@
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Api.Webhooks;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -35,7 +37,7 @@ internal static class SubscribersEndpoints
             SubscriberJson.WriteAll);
 
     private static async Task Configure(HttpContext http, string stream, string subscriber, IEventStreams streams,
-        Operations operations)
+        Operations operations, WebhooksOptions webhooks)
     {
         var (body, tooLarge) = await RequestBody.Read(http, BodyBytes);
         if (body is null)
@@ -46,6 +48,11 @@ internal static class SubscribersEndpoints
         using (body)
         {
             var json = body.Bytes.Length == 0 ? "{}"u8.ToArray() : body.Bytes;
+            if (WebhookTarget.Check(json, webhooks) is { } refusal)
+            {
+                await Problem.Write(http, refusal);
+                return;
+            }
             var configured = await operations.Limit(streams.ConfigureSubscriber(stream, subscriber, json,
                 http.RequestAborted), "configure_subscriber", stream);
             var created = configured.Value?.Created == true;

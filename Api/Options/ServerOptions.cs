@@ -15,6 +15,7 @@ internal sealed class ServerOptions
     public OperationsOptions Operations { get; init; } = new();
     public ShutdownOptions Shutdown { get; init; } = new();
     public CorsOptions Cors { get; init; } = new();
+    public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
     public TelemetryOptions Telemetry { get; init; } = new();
 
@@ -27,6 +28,7 @@ internal sealed class ServerOptions
         .AddSingleton(Operations)
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)
+        .AddSingleton(Webhooks)
         .AddSingleton(Storage)
         .AddSingleton(Telemetry);
 }

@@ -5,6 +5,7 @@ using System.Text.Json;
 using OrleansEvents.Api.Http;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -56,6 +57,25 @@ internal sealed class SystemEvents : IDisposable
             json.WriteString("message", told.message);
         });
 
+    /// <summary>A webhook gets nothing any more. Critical, so that whoever is to know gets it whenever he comes; if
+    /// that cannot be stored, whoever watches now is told.</summary>
+    public async Task WebhookDisabled(string stream, string subscriber, string url, DateTimeOffset since,
+        string reason)
+    {
+        var data = DataOf((stream, subscriber, url, since, reason), static (json, told) =>
+        {
+            json.WriteString("code", ErrorCode.WebhookDisabled.WireName());
+            json.WriteString("message", $"The webhook of {told.subscriber} gets nothing any more: {told.reason}.");
+            json.WriteString("stream", told.stream);
+            json.WriteString("subscriber", told.subscriber);
+            json.WriteString("url", told.url);
+            json.WriteString("since", told.since.ToString(Problem.TimeFormat, CultureInfo.InvariantCulture));
+            json.WriteString("reason", told.reason);
+        });
+        if ((await Publish("connection_error", data, critical: true)).Refusal is not null)
+            await Publish("connection_error", data);
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private bool MayTell(ErrorCode code)
@@ -96,7 +116,17 @@ internal sealed class SystemEvents : IDisposable
         }
     }
 
-    private void Publish<T>(string type, T content, Action<Utf8JsonWriter, T> write)
+    private void Publish<T>(string type, T content, Action<Utf8JsonWriter, T> write) =>
+        _ = Publish(type, DataOf(content, write));
+
+    /// <summary>Whatever comes of it: when the engine is gone there is nobody to tell.</summary>
+    private async Task<Outcome<Published>> Publish(string type, ReadOnlyMemory<byte> data, bool critical = false)
+    {
+        NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data, critical)];
+        return await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish", Stream);
+    }
+
+    private static ReadOnlyMemory<byte> DataOf<T>(T content, Action<Utf8JsonWriter, T> write)
     {
         var data = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(data, JsonAnswer.WriterOptions))
@@ -105,10 +135,6 @@ internal sealed class SystemEvents : IDisposable
             write(json, content);
             json.WriteEndObject();
         }
-        _ = Send([new(System.Text.Encoding.ASCII.GetBytes(type), 1, data.WrittenMemory, Critical: false)]);
+        return data.WrittenMemory;
     }
-
-    /// <summary>Whatever comes of it: when the engine is gone there is nobody to tell.</summary>
-    private async Task Send(NewEvent[] events) =>
-        await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish", Stream);
 }

@@ -141,8 +141,7 @@ public sealed partial class Subscription
 
     private void Change(Standing standing, Instant now)
     {
-        _sharesChanged |= standing.Policy.Mode != Policy.Mode
-            || standing.Policy.Webhook is null != Policy.Webhook is null;
+        _sharesChanged |= standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook != Policy.Webhook;
         (Policy, IsExplicit, Disabled) = standing;
         ReadTypes();
         ParkOverflow(now);
