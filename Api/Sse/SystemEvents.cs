@@ -123,7 +123,8 @@ internal sealed class SystemEvents : IDisposable
     private async Task<Outcome<Published>> Publish(string type, ReadOnlyMemory<byte> data, bool critical = false)
     {
         NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data, critical)];
-        return await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish", Stream);
+        return await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish",
+            Stream);
     }
 
     private static ReadOnlyMemory<byte> DataOf<T>(T content, Action<Utf8JsonWriter, T> write)
