@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using OrleansEvents.Api.Embedded;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Http;
@@ -54,6 +56,39 @@ public sealed class PushRestartTests
         await server.UntilPushed();
         Assert.Equal([0, 1], receiver.Requests.Select(PushServer.Data));
         Assert.DoesNotContain("attempt", receiver.Requests.Last().Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_engine_stops_after_what_was_under_way_is_acknowledged()
+    {
+        var release = new TaskCompletionSource();
+        await using var receiver = new WebhookReceiver(async (_, connection) =>
+        {
+            await release.Task;
+            // Long enough for an engine that does not wait to be gone.
+            await Task.Delay(TimeSpan.FromSeconds(0.2));
+            await WebhookReceiver.AnswerStatus(connection, 200);
+        });
+        IEventStreams? streams = null;
+        var owed = -1;
+        await using var server = await PushServer.StartWith(services =>
+        {
+            // The services stop in the reverse order: this one is the first to, the other the last before the engine.
+            services.AddSingleton<IHostedService>(new AtStop(() =>
+            {
+                release.SetResult();
+                return Task.CompletedTask;
+            }));
+            var engine = services.First(each => each.ImplementationType == typeof(EngineLifetime));
+            services.Insert(services.IndexOf(engine) + 1, ServiceDescriptor.Singleton<IHostedService>(new AtStop(
+                async () => owed = (await streams!.DescribeSubscriber("orders", "hook")).Value!.Pending)));
+        });
+        streams = server.Running.App.Services.GetRequiredService<IEventStreams>();
+        await server.Webhook(receiver);
+        await server.PublishCritical(0, 1);
+        await Eventually.True(() => Task.FromResult(receiver.Requests.Count == 1));
+        await server.Stop();
+        Assert.Equal(0, owed);
     }
 
     [Fact]
@@ -128,5 +163,12 @@ public sealed class PushRestartTests
         log.Fails = false;
         await server.UntilPushed();
         Assert.Single(receiver.Requests);
+    }
+
+    private sealed class AtStop(Func<Task> act) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => act();
     }
 }

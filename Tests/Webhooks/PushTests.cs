@@ -30,6 +30,20 @@ public sealed class PushTests
     }
 
     [Fact]
+    public async Task Every_acknowledgement_is_reported_however_they_fall_together()
+    {
+        await using var receiver = new WebhookReceiver();
+        await using var server = await PushServer.Start();
+        await server.Webhook(receiver);
+        for (var i = 0; i < 100; i++)
+        {
+            await server.PublishCritical(4 * i, 4);
+            await server.UntilPushed();
+        }
+        Assert.Equal(Enumerable.Range(0, 400), receiver.Requests.Select(PushServer.Data).Order());
+    }
+
+    [Fact]
     public async Task A_failure_is_tried_again_under_the_same_id()
     {
         var answers = 0;
