@@ -1,6 +1,7 @@
 using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
@@ -15,6 +16,7 @@ internal static class ApiParts
     {
         services.AddSingleton(ReadinessCheck.OfServer);
         services.AddSingleton<StartNotes>();
+        MetricsParts.AddTo(services, options);
         EmbeddedParts.AddTo(services, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
@@ -29,6 +31,7 @@ internal static class ApiParts
     public static void MapEndpoints(WebApplication app)
     {
         HealthEndpoints.Map(app);
+        MetricsEndpoints.Map(app);
         PageEndpoints.Map(app);
         StreamsEndpoints.Map(app);
         SubscribersEndpoints.Map(app);

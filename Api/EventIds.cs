@@ -31,6 +31,9 @@ internal static class EventIds
     public const int ConnectionStale = 56;
     public const int ConnectionLeft = 57;
     public const int HealthCounted = 58;
+    public const int OperationNearLimit = 60;
+    public const int OperationTimedOut = 61;
+    public const int NotClosed = 62;
     public const int Pushed = 80;
     public const int PushFaulted = 81;
     public const int WebhookOpened = 82;

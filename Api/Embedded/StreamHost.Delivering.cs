@@ -84,7 +84,8 @@ internal sealed partial class StreamHost
             return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
                 TimeSpan.FromSeconds(1));
         if (context.Logger.IsEnabled(LogLevel.Debug))
-            AcknowledgedIds(context.Logger, Name, subscriber, string.Join(',', results.Select(each => each.Id)));
+            AcknowledgedSeqs(context.Logger, Name, subscriber, string.Join(',', results.Select(each =>
+                Cursor.TryParse(each.Id, out var cursor) ? cursor.Seq : 0)));
         return Outcome.Of(results);
     }
 
@@ -174,8 +175,8 @@ internal sealed partial class StreamHost
     }
 
     [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug,
-        "Stream {Stream}: subscriber {Subscriber} acknowledged {Ids}")]
-    private static partial void AcknowledgedIds(ILogger logger, string stream, string subscriber, string ids);
+        "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
+    private static partial void AcknowledgedSeqs(ILogger logger, string stream, string subscriber, string seqs);
 
     [LoggerMessage(EventIds.OwedEventLost, LogLevel.Warning,
         "Stream {Stream}: seq {Seq}, owed to subscriber {Subscriber}, is in neither buffer nor storage any more")]

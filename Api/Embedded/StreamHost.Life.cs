@@ -227,7 +227,7 @@ internal sealed partial class StreamHost
                 subscribers = Parse(found);
                 (ring, owed) = await ReadBack(found = await Pin(found), subscribers);
             }
-        });
+        }, "open");
         if (!ok) return Opening.StoreDown;
         if (found is null)
         {

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
@@ -11,12 +12,13 @@ namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Publishing: form and limits are checked on the raw bytes, then the stream's owner has them.</summary>
 internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, Operations operations,
-    ILogger<PublishEndpoint> logger)
+    ServerMeter meter, TimeProvider time, ILogger<PublishEndpoint> logger)
 {
     private readonly PublishLimits _limits = new(limits.RequestEvents, limits.EventBytes);
 
     public async Task Publish(HttpContext http, string stream)
     {
+        using var span = Spans.Publish(http.Request, stream);
         var form = FormOf(http.Request);
         var isBinary = IsBinaryCloudEvent(http.Request);
         if (form is null && !isBinary)
@@ -40,7 +42,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
                 await Problem.Write(http, refusal);
                 return;
             }
-            using (parsed) await Publish(http, stream, parsed);
+            using (parsed) await Publish(http, stream, parsed, body);
         }
     }
 
@@ -49,7 +51,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         ? PublishBody.TryParse(body, text, _limits, out parsed, out refusal)
         : PublishBody.TryParseBinary(Attributes(request), request.ContentType, body, _limits, out parsed, out refusal);
 
-    private async Task Publish(HttpContext http, string stream, PublishBody parsed)
+    private async Task Publish(HttpContext http, string stream, PublishBody parsed, RequestBody body)
     {
         if (http.Request.Headers.TryGetValue("Idempotency-Key", out var key)
             && parsed.WithIdempotencyKey(key.ToString()) is { } badKey)
@@ -65,10 +67,19 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badQuery);
             return;
         }
+        var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
-        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
+        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None),
+            "publish", stream);
+        meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));
         if (published.Refusal is { } refusal)
         {
+            if (refusal.Code == ErrorCode.Timeout)
+            {
+                // They may still be read.
+                parsed.Leave();
+                body.Leave();
+            }
             Refused(logger, stream, refusal.Code, refusal.Detail);
             await Problem.Write(http, refusal);
             return;

@@ -17,6 +17,7 @@ internal sealed class ServerOptions
     public CorsOptions Cors { get; init; } = new();
     public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
+    public TelemetryOptions Telemetry { get; init; } = new();
 
     public void AddTo(IServiceCollection services) => services
         .AddSingleton(this)
@@ -28,5 +29,6 @@ internal sealed class ServerOptions
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)
         .AddSingleton(Webhooks)
-        .AddSingleton(Storage);
+        .AddSingleton(Storage)
+        .AddSingleton(Telemetry);
 }

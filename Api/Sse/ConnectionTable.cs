@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Streams;
 
@@ -20,9 +21,12 @@ internal sealed class ConnectionTable : IDisposable
     private long _bytesOfEnded;
 
     public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time,
-        SystemEvents system, ConnectionCounts counts, ILogger<SseConnection> logger)
+        SystemEvents system, ConnectionCounts counts, ServerMeter meter, Operations operations,
+        ILogger<SseConnection> logger)
     {
         (Streams, Options, Time, System, Counts, Logger) = (streams, options, time, system, counts, logger);
+        (Meter, Operations) = (meter, operations);
+        meter.Connections = counts;
         _clients = new ClientTable(options.Clients);
         PositionBytes = limits.PositionBytes;
         BegunMs = Now.UnixMs;
@@ -38,6 +42,9 @@ internal sealed class ConnectionTable : IDisposable
     public SystemEvents System { get; }
 
     public ConnectionCounts Counts { get; }
+    public ServerMeter Meter { get; }
+
+    public Operations Operations { get; }
 
     public ILogger Logger { get; }
 
@@ -115,6 +122,16 @@ internal sealed class ConnectionTable : IDisposable
         }
         Counts.Ended.Add();
     }
+
+    /// <summary>A problem as a frame, counted as told to so many.</summary>
+    public byte[] Problem(ErrorCode code, string message, long? retryMs = null, int times = 1)
+    {
+        Meter.Told(code, "frame", times);
+        return ProblemFrame.Make(Time, code, message, retryMs);
+    }
+
+    /// <summary>Tells every connection of a problem.</summary>
+    public void Tell(ErrorCode code, string message) => Tell(Problem(code, message, times: Count));
 
     /// <summary>Says something to every connection.</summary>
     public void Tell(byte[] frame)

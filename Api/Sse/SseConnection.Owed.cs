@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -40,7 +41,8 @@ internal sealed partial class SseConnection
     /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
     private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
 
-    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
+    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line
+    /// waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
         if (_taking is null)
@@ -50,9 +52,7 @@ internal sealed partial class SseConnection
             _owedLeft = false;
             _takingSinceMs = _table.Now.Ms;
             _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
-            // Not on the storage's own thread.
-            if (!_taking.IsCompleted)
-                _ = _taking.ContinueWith(_ => _sweeper.Post(this), TaskScheduler.Default);
+            if (!_taking.IsCompleted) _ = Await(_taking);
         }
         if (!_taking.IsCompleted) return false;
         var taking = _taking;
@@ -64,10 +64,26 @@ internal sealed partial class SseConnection
         catch (LogUnavailableException e)
         {
             // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
+            _table.Meter.ReadErrors.One("of", "storage");
             WriteReadError(new Refusal(ErrorCode.StoreUnavailable, e.Message));
             _isOwedStuck = true;
             return false;
         }
+    }
+
+    /// <summary>What passes its limit is told of and goes on: what was taken is given to nobody else
+    /// meanwhile.</summary>
+    private async Task Await(Task taking)
+    {
+        var limit = _table.Operations.Options.SimpleTimeout;
+        if (!await _table.Operations.EndsWithin(limit, taking, "read_owed", _lines[0].Feed.Stream))
+        {
+            var late = Operations.Late(limit);
+            Tell(_table.Problem(late.Code, late.Detail));
+            await taking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        // Not on the storage's own thread.
+        _sweeper.Post(this);
     }
 
     private bool Write(OwedPage page)
@@ -77,11 +93,12 @@ internal sealed partial class SseConnection
         {
             var slot = events.Slots[i];
             _shape.Write(_output, events.FrameOf(slot), slot, page.Attempts[i], beside: true);
+            if (Spans.AreWanted) Spans.Deliver(_lines[0].Feed.Stream, events.FrameOf(slot), slot.Seq, Id);
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))
-                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!,
-                    page.Attempts[i]);
+                CarriedOwed(_table.Logger, Id, page.Attempts[i], _lines[0].Feed.Stream, slot.Seq,
+                    _request.Subscriber!);
         }
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
@@ -143,11 +160,13 @@ internal sealed partial class SseConnection
         }
         _events += taken;
         line.Reader.Pass(block, taken);
+        if (_table.Logger.IsEnabled(LogLevel.Debug))
+            Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
         line.ToldSeq = line.Reader.Seq;
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to {Subscriber} carried, attempt {Attempt}")]
-    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
-        string subscriber, int attempt);
+        "Connection {Connection}: {Attempt}, stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
+    private static partial void CarriedOwed(ILogger logger, string connection, int attempt, string stream, long seq,
+        string subscriber);
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
 
@@ -18,6 +19,8 @@ internal sealed partial class SseConnection
     private readonly ConcurrentQueue<FeedLease> _appeared = new();
     private readonly Queue<StreamLine> _waiting = new();
     private long _events;
+    private long _eventsCounted;
+    private long _bytesCounted;
     private bool _greeted;
     private bool _finishing;
     private bool _positionMoved;
@@ -32,7 +35,7 @@ internal sealed partial class SseConnection
     {
         if (lease is null)
         {
-            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited,
+            Tell(_table.Problem(ErrorCode.RateLimited,
                 "More streams match than one connection reads."));
             return;
         }
@@ -63,6 +66,7 @@ internal sealed partial class SseConnection
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
         if ((signals & Signals.Ping) != 0) AwaitPong();
+        CountDelivered();
         _finished |= _finishing;
         TellDelivered();
         return more;
@@ -210,6 +214,7 @@ internal sealed partial class SseConnection
             {
                 var taken = _output.Take(block);
                 _events += taken;
+                if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, block, taken, Id);
                 line.Reader.Pass(block, taken);
                 if (_table.Logger.IsEnabled(LogLevel.Debug))
                     Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
@@ -234,6 +239,7 @@ internal sealed partial class SseConnection
         if (carry == LineCarry.Owed) _carried.Add(slot.Seq);
         else if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot)) return;
         _shape.Write(_output, frame, slot);
+        if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, frame, slot.Seq, Id);
         if (_table.Logger.IsEnabled(LogLevel.Debug))
             Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
         line.ToldSeq = slot.Seq;
@@ -253,6 +259,7 @@ internal sealed partial class SseConnection
     {
         _positionMoved = true;
         _gaps++;
+        _table.Meter.GapsTold.One("reason", GapJson.NameOf(gap.Reason));
         ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
             told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
@@ -298,9 +305,17 @@ internal sealed partial class SseConnection
         }, id);
     }
 
+    /// <summary>Once a round: nothing is counted per event.</summary>
+    private void CountDelivered()
+    {
+        if (_events > _eventsCounted) _table.Meter.DeliveredEvents.Add(0, _events - _eventsCounted);
+        if (_output.Taken > _bytesCounted) _table.Meter.DeliveredBytes.Add(0, _output.Taken - _bytesCounted);
+        (_eventsCounted, _bytesCounted) = (_events, _output.Taken);
+    }
+
     private void WriteShutdown()
     {
-        _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
+        _output.Write(_table.Problem(ErrorCode.ServerShutdown, "The server is stopping; come back.",
             retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
         _finishing = true;
     }

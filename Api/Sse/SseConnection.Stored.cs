@@ -32,7 +32,8 @@ internal sealed partial class SseConnection
         _reads++;
         // Before reading: all up to it is in storage, so that what is not found there is not.
         line.StoredThrough = line.Feed.Floor;
-        line.Stored = _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, budget).AsTask();
+        line.Stored = _table.Operations.LimitSimple(_table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq,
+            StoredPage, budget), "read_stored", line.Feed.Stream).AsTask();
         // Not on the storage's own thread.
         _ = line.Stored.ContinueWith(_ => line.Advanced(), TaskScheduler.Default);
         return false;
@@ -92,7 +93,7 @@ internal sealed partial class SseConnection
     {
         Interlocked.Increment(ref _failures);
         _table.Counts.ReadErrors.Add();
-        _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
+        _output.Write(_table.Problem(refusal.Code, refusal.Detail));
     }
 
     private static bool IsStored(StreamLine line) =>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -91,6 +92,7 @@ internal sealed partial class SseConnection
         using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!)
             .Signal(Signals.Closed), this);
         _table.Add(this);
+        _table.Meter.ConnectionsOpened.Add(1);
         foreach (var line in _lines)
         {
             _sweeper.Add(line);
@@ -111,6 +113,7 @@ internal sealed partial class SseConnection
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
         LetOwedGo();
         _subscriber?.Dispose();
+        _table.Meter.ConnectionsClosed.One("reason", EndingName);
         Ended(_table.Logger, Id, Events, Bytes);
         if (!_table.IsDraining) TellEnding();
     }
@@ -169,6 +172,7 @@ internal sealed partial class SseConnection
             _isDropped = true;
             Dropped(_table.Logger, Id, Streams, _table.Options.WriteTimeout.TotalSeconds);
             _table.Counts.SlowClientDrops.Add();
+            _table.Meter.Failed(ErrorCode.SlowClient);
             _table.System.ConnectionError(ErrorCode.SlowClient,
                 "The connection took nothing for the write timeout and was closed.", this);
             Abort();
@@ -227,7 +231,11 @@ internal sealed partial class SseConnection
         catch (Exception e)
         {
             _ending = _http.RequestAborted.IsCancellationRequested ? Ending.Left : Ending.Fault;
-            if (_ending == Ending.Fault) Failed(_table.Logger, e, Id);
+            if (_ending == Ending.Fault)
+            {
+                _table.Meter.Failed(ErrorCode.ServerError);
+                Failed(_table.Logger, e, Id);
+            }
         }
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
@@ -249,6 +257,7 @@ internal sealed partial class SseConnection
             Volatile.Write(ref _blockedSinceMs, 0);
         }
         if (isTaken) return;
+        _table.Meter.WriteErrors.One("of", "connection");
         (_finished, _ending) = (true, Ending.WriteFailed);
     }
 

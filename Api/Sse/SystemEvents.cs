@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
@@ -17,14 +18,17 @@ internal sealed class SystemEvents : IDisposable
 {
     public const string Stream = "$system";
     private readonly IEventStreams _streams;
+    private readonly ServerMeter _meter;
+    private readonly Operations _operations;
     private readonly SseOptions _options;
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private readonly Dictionary<ErrorCode, (int Told, int Held)> _troubles = [];
 
-    public SystemEvents(IEventStreams streams, SseOptions options, TimeProvider time)
+    public SystemEvents(IEventStreams streams, SseOptions options, ServerMeter meter, Operations operations,
+        TimeProvider time)
     {
-        (_streams, _options) = (streams, options);
+        (_streams, _options, _meter, _operations) = (streams, options, meter, operations);
         _timer = time.CreateTimer(_ => EndWindow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -32,6 +36,7 @@ internal sealed class SystemEvents : IDisposable
     public void ConnectionError(ErrorCode code, string message, SseConnection connection)
     {
         if (!MayTell(code)) return;
+        _meter.Told(code, "system");
         Publish("connection_error", (code, message, connection), static (json, told) =>
         {
             json.WriteString("code", told.code.WireName());
@@ -100,6 +105,7 @@ internal sealed class SystemEvents : IDisposable
         foreach (var (code, (_, held)) in troubles)
         {
             if (held == 0) continue;
+            _meter.Told(code, "system", held);
             Publish("connection_error", (code, held), static (json, told) =>
             {
                 json.WriteString("code", told.code.WireName());
@@ -110,16 +116,15 @@ internal sealed class SystemEvents : IDisposable
         }
     }
 
-    private void Publish<T>(string type, T content, Action<Utf8JsonWriter, T> write)
-    {
-        var published = Publish(type, DataOf(content, write));
-        if (!published.IsCompletedSuccessfully) _ = published.AsTask();
-    }
+    private void Publish<T>(string type, T content, Action<Utf8JsonWriter, T> write) =>
+        _ = Publish(type, DataOf(content, write));
 
-    private ValueTask<Outcome<Published>> Publish(string type, ReadOnlyMemory<byte> data, bool critical = false)
+    /// <summary>Whatever comes of it: when the engine is gone there is nobody to tell.</summary>
+    private async Task<Outcome<Published>> Publish(string type, ReadOnlyMemory<byte> data, bool critical = false)
     {
         NewEvent[] events = [new(System.Text.Encoding.ASCII.GetBytes(type), 1, data, critical)];
-        return _streams.Publish(Stream, events, null, CancellationToken.None);
+        return await _operations.Limit(_streams.Publish(Stream, events, null, CancellationToken.None), "publish",
+            Stream);
     }
 
     private static ReadOnlyMemory<byte> DataOf<T>(T content, Action<Utf8JsonWriter, T> write)

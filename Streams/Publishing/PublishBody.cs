@@ -90,11 +90,14 @@ public sealed class PublishBody : IDisposable
         return null;
     }
 
+    /// <summary>Leaves the list to whoever may still read it: it does not return to its pool.</summary>
+    public void Leave() => (_events, _count) = ([], 0);
+
     /// <summary>Returns the list to its pool.</summary>
     public void Dispose()
     {
         _events.AsSpan(0, _count).Clear();
-        ArrayPool<NewEvent>.Shared.Return(_events);
+        if (_events.Length > 0) ArrayPool<NewEvent>.Shared.Return(_events);
         (_events, _count) = ([], 0);
     }
 

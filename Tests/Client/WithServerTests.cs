@@ -70,9 +70,9 @@ public sealed class WithServerTests : IDisposable
                 number) with { Critical = true })]);
 
         var ids = await FirstAsync(client.ReadAsync("orders", asBilling), 200);
-        var results = await client.AcknowledgeAsync("orders", "billing", ids[..150]);
+        var results = await client.Subscriber("orders", "billing").AcknowledgeAsync(ids[..150]);
         var again = await FirstAsync(client.ReadAsync("orders", asBilling), 50);
-        await client.AcknowledgeAsync("orders", "billing", upTo: again[^1]);
+        await client.Subscriber("orders", "billing").AcknowledgeUpToAsync(again[^1]);
 
         Assert.All(results, result => Assert.Equal("acknowledged", result.Result));
         Assert.Equal(ids[150..], again);

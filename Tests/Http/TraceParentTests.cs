@@ -96,9 +96,10 @@ public sealed class TraceParentTests(SharedServer shared) : IClassFixture<Shared
             var pending = (await server.GetJson("/api/streams/s/subscribers/n/pending")).GetProperty("events");
             string[] envelope = ["id", "seq", "stream", "type", "version", "time", "critical", "data"];
             Assert.Equal([
-                [.. envelope, "key", "attempt", "traceparent"],
-                [.. envelope, "attempt"],
-                [.. envelope, "key", "cloudevent", "attempt", "traceparent"]], pending.EnumerateArray().Select(Names));
+                [.. envelope, "key", "attempt", "nextRetry", "history", "traceparent"],
+                [.. envelope, "attempt", "nextRetry", "history"],
+                [.. envelope, "key", "cloudevent", "attempt", "nextRetry", "history", "traceparent"]],
+                pending.EnumerateArray().Select(Names));
             Assert.Equal([Trace, Own], pending.EnumerateArray().Where(each => each.TryGetProperty("traceparent", out _))
                 .Select(each => each.GetProperty("traceparent").GetString()));
             await server.Restart();
