@@ -141,6 +141,8 @@ public sealed class PushRestartTests
         await Eventually.True(async () => (await server.Subscriber()).TryGetProperty("disabled", out _));
         Assert.Contains("private", (await server.Subscriber()).GetProperty("disabled").GetString(),
             StringComparison.Ordinal);
+        await Eventually.True(async () => (await server.Events("$system")).Any(each =>
+            each.GetRawText().Contains("WEBHOOK_DISABLED", StringComparison.Ordinal)));
         Assert.Empty(receiver.Requests);
     }
 

@@ -165,6 +165,26 @@ public sealed class PushTests
     }
 
     [Fact]
+    public async Task A_webhook_that_was_taken_away_and_set_again_goes_on()
+    {
+        await using var receiver = new WebhookReceiver();
+        await using var server = await PushServer.Start();
+        for (var i = 0; i < 3; i++)
+        {
+            await server.Webhook(receiver);
+            await server.PublishCritical(2 * i, 1);
+            await server.UntilPushed();
+            (await server.Send(HttpMethod.Put, "/api/streams/orders/subscribers/hook", """{"webhook":null}"""))
+                .Must(HttpStatusCode.OK);
+            await server.PublishCritical(2 * i + 1, 1);
+            Assert.Single(await server.Owed());
+        }
+        await server.Webhook(receiver);
+        await server.UntilPushed();
+        Assert.Equal(Enumerable.Range(0, 6), receiver.Requests.Select(PushServer.Data).Order());
+    }
+
+    [Fact]
     public async Task A_removed_subscriber_and_a_deleted_stream_are_pushed_nothing_more()
     {
         var release = new TaskCompletionSource();
