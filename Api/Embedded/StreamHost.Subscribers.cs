@@ -55,7 +55,7 @@ internal sealed partial class StreamHost
         Refusal? invalid = null;
         if (!created && !await Save(entry, state =>
         {
-            if (state.Policy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
+            if (state.NextPolicy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
             else invalid = bad;
             return invalid is null;
         })) return invalid ?? StoreCircuit.Untaken;
@@ -118,7 +118,8 @@ internal sealed partial class StreamHost
     {
         await Task.Yield();
         OwedMark[] owed = [];
-        var save = entry.State.BeginSave();
+        SubscriptionSave save;
+        lock (_turn) save = entry.State.BeginSave();
         var ok = await Attempt(async () =>
         {
             await context.Log.SaveSubscriber(handle, new(entry.State.Name, save.State) { Wakes = save.Wakes });
