@@ -67,7 +67,7 @@ internal sealed partial class StreamHost
     public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
-        IReadOnlyList<Acknowledged> results = [];
+        IReadOnlyList<Acknowledged>? begun = null;
         Refusal? refusal = null;
         var saved = await Save(entry, state =>
         {
@@ -76,10 +76,11 @@ internal sealed partial class StreamHost
                 refusal = new Refusal(ErrorCode.InvalidInput, "\"upTo\" means nothing where connections compete.");
                 return false;
             }
-            results = BeginAcknowledge(state, request);
-            return results.Any(each => each.Result == AckResult.Acknowledged);
+            begun = BeginAcknowledge(state, request);
+            return begun.Any(each => each.Result == AckResult.Acknowledged);
         });
         if (refusal is { } refused) return refused;
+        if (begun is not { } results) return null;
         if (!saved && results.Any(each => each.Result == AckResult.Acknowledged))
             return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
                 TimeSpan.FromSeconds(1));
@@ -129,7 +130,9 @@ internal sealed partial class StreamHost
                 continue;
             }
             var before = run.Count;
-            if (!entry.State.IsReplaying(seqs[i]))
+            bool isReplaying;
+            lock (_turn) isReplaying = entry.State.IsReplaying(seqs[i]);
+            if (!isReplaying)
                 using (var stored = await context.Log.Read(_stream!.Handle.Id, seqs[i] - 1, StoredPage, maxBytes))
                     TakeMatching(seqs, ref i, stored, run);
             if (run.Count > before) continue;
