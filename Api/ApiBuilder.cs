@@ -25,8 +25,9 @@ internal static class ApiBuilder
         builder.WebHost.UseUrls(options.Urls.Split(';'));
         builder.Services.AddRouting();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.Configure<HostOptions>(host =>
-            host.ShutdownTimeout = options.Shutdown.Drain + TimeSpan.FromSeconds(5));
+        // Behind the limits of those who stop, so that it is they who pass theirs.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout =
+            options.Shutdown.Drain + options.Shutdown.Close + TimeSpan.FromSeconds(5));
         options.AddTo(builder.Services);
         ApiParts.ConfigureServices(builder.Services, options);
         configure?.Invoke(builder.Services);

@@ -54,7 +54,7 @@ internal static class ApiHost
         try
         {
             // Beforehand, because a host that could not make its services, the store perhaps, cannot stop either.
-            _ = app.Services.GetServices<IHostedService>().ToArray();
+            await Make(app, settings.Options.Operations.StartTimeout);
             isMade = true;
             await app.StartAsync(cancel);
             gate.Open();
@@ -70,6 +70,15 @@ internal static class ApiHost
         }
     }
 
+    private static async Task Make(WebApplication app, TimeSpan limit)
+    {
+        var operations = app.Services.GetRequiredService<Operations>();
+        var making = Task.Run(() => app.Services.GetServices<IHostedService>().ToArray());
+        if (!await operations.EndsWithin(limit, making, "start"))
+            throw new StartRefusedException($"Storage could not be opened within {limit.TotalSeconds} s");
+        await making;
+    }
+
     // What had started before the failure (the store, say) is stopped in order, so that nothing stays locked.
     private static async Task Abandon(WebApplication app, bool isMade)
     {
@@ -83,7 +92,18 @@ internal static class ApiHost
         }
         finally
         {
-            await app.DisposeAsync();
+            await Release(app);
         }
+    }
+
+    /// <summary>Disposes what the application holds. What waits for storage is left to the end of the process once it
+    /// passes its limit: whoever stopped has said so.</summary>
+    public static async Task Release(WebApplication app)
+    {
+        var (time, limit) = (app.Services.GetRequiredService<TimeProvider>(),
+            app.Services.GetRequiredService<OperationsOptions>().Timeout);
+        var disposing = app.DisposeAsync().AsTask();
+        await disposing.WaitAsync(limit, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (disposing.IsCompleted) await disposing;
     }
 }

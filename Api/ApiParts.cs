@@ -1,9 +1,11 @@
 using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Api.Webhooks;
 
 namespace OrleansEvents.Api;
 
@@ -14,19 +16,25 @@ internal static class ApiParts
     {
         services.AddSingleton(ReadinessCheck.OfServer);
         services.AddSingleton<StartNotes>();
+        MetricsParts.AddTo(services, options);
         EmbeddedParts.AddTo(services, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ReadEndpoint>();
+        services.AddSingleton<ConnectionCounts>();
         services.AddSingleton<ConnectionTable>();
+        HealthLog.AddTo(services);
+        WebhookPushers.AddTo(services);
     }
 
     public static void MapEndpoints(WebApplication app)
     {
         HealthEndpoints.Map(app);
+        MetricsEndpoints.Map(app);
         PageEndpoints.Map(app);
         StreamsEndpoints.Map(app);
         SubscribersEndpoints.Map(app);
+        ConnectionsEndpoints.Map(app);
     }
 }

@@ -28,4 +28,17 @@ internal static class EventIds
     public const int ConnectionFailed = 53;
     public const int Carried = 54;
     public const int CarriedOwed = 55;
+    public const int ConnectionStale = 56;
+    public const int ConnectionLeft = 57;
+    public const int HealthCounted = 58;
+    public const int OperationNearLimit = 60;
+    public const int OperationTimedOut = 61;
+    public const int NotClosed = 62;
+    public const int Pushed = 80;
+    public const int PushFaulted = 81;
+    public const int WebhookOpened = 82;
+    public const int WebhookClosed = 83;
+    public const int WebhookDisabled = 84;
+    public const int WebhookRefused = 85;
+    public const int PusherFailed = 86;
 }

@@ -16,6 +16,6 @@ internal sealed class RunningApi(WebApplication app, ServerOptions options) : IA
     public async ValueTask DisposeAsync()
     {
         await app.StopAsync();
-        await app.DisposeAsync();
+        await ApiHost.Release(app);
     }
 }

@@ -32,7 +32,7 @@ internal sealed class EventForm(Terminal terminal, bool json, bool manyStreams)
         var fields = kind is null ? text : $"{kind} {text}";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{time} {Visible.Text(arrived.Stream)} {arrived.Seq} {Visible.Text(arrived.Type)} {fields}");
+            $"{time} {Visible.Text(arrived.Stream)} {Number(arrived)} {Visible.Text(arrived.Type)} {fields}");
     }
 
     private string ForPerson(StreamEvent arrived)
@@ -40,13 +40,17 @@ internal sealed class EventForm(Terminal terminal, bool json, bool manyStreams)
         var time = arrived.Time?.ToLocalTime().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture) ?? "--:--:--.---";
         var (kind, text) = Content(arrived);
         var stream = manyStreams ? Visible.Text(arrived.Stream) + " " : "";
-        var seq = arrived.Seq.ToString(CultureInfo.InvariantCulture);
-        var head = In(Colour.Dim, $"{time} {stream}{seq}");
+        var head = In(Colour.Dim, $"{time} {stream}{Number(arrived)}");
         if (kind is not null)
             return $"{head} {In(ColourOf(kind), text)}";
         var type = In(arrived.Critical ? Colour.Red : Colour.Cyan, Visible.Text(arrived.Type));
         return $"{head} {type} {text}";
     }
+
+    /// <summary>Its number, and behind a stroke which delivery this is, from the second on.</summary>
+    private static string Number(StreamEvent arrived) => arrived.Attempt > 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{arrived.Seq}/{arrived.Attempt}")
+        : arrived.Seq.ToString(CultureInfo.InvariantCulture);
 
     private string In(string? colour, string text) =>
         _colours && colour is not null ? colour + text + Colour.None : text;

@@ -15,14 +15,16 @@ internal static class EventsCommandLine
     public static async Task<int> RunAsync(string[] args, Terminal terminal, Signals signals)
     {
         var url = UrlOption(terminal);
+        var surroundings = new Surroundings(url, terminal, signals);
         var events = new Command("events", "Publish to, follow and feed the event streams of an OrleansEvents server.")
         {
             new HelpOption(),
             new VersionOption(),
             url,
-            new PublishCommand(url, terminal, signals),
-            new TailCommand(url, terminal, signals),
-            new RunCommand(url, terminal, signals),
+            new PublishCommand(surroundings),
+            new TailCommand(surroundings),
+            new RunCommand(surroundings),
+            new SubscriberCommand(surroundings),
         };
         // No response files: an argument of a command that is run may well begin with '@'.
         var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -5,7 +5,7 @@ using OrleansEvents.Client;
 namespace OrleansEvents.Cli;
 
 /// <summary><c>events publish STREAM [JSON|-]</c></summary>
-internal sealed class PublishCommand : Command
+internal sealed class PublishCommand : ServerCommand
 {
     private readonly Argument<string> _stream = new("STREAM") { Description = "The stream to publish to." };
 
@@ -38,32 +38,28 @@ internal sealed class PublishCommand : Command
         HelpName = "KEY",
     };
 
-    public PublishCommand(Option<Uri> url, Terminal terminal, Signals signals)
-        : base(
-            "publish",
-            "Publish one event, or each line of JSON from standard input.")
+    public PublishCommand(Surroundings surroundings)
+        : base("publish", "Publish one event, or each line of JSON from standard input.", surroundings)
     {
         Add(_stream);
         Add(_json);
         Add(_type);
         Add(_critical);
         Add(_key);
-        SetAction((parsed, _) => PublishAsync(parsed, parsed.GetValue(url)!, terminal, signals.Token));
     }
 
-    private async Task<int> PublishAsync(
-        ParseResult parsed, Uri server, Terminal terminal, CancellationToken cancellationToken)
+    protected override async Task<int> RunAsync(
+        ParseResult parsed, EventsClient client, CancellationToken cancellationToken)
     {
-        using var client = new EventsClient(server, time: terminal.Time);
         var defaults = new EventDefaults(
             parsed.GetValue(_type)!, parsed.GetValue(_critical) ? true : null, parsed.GetValue(_key));
-        var run = new Run(client, terminal, parsed.GetValue(_stream)!, defaults);
+        var run = new Run(client, Terminal, parsed.GetValue(_stream)!, defaults);
         var json = parsed.GetValue(_json);
         if (json is not null and not "-")
             return await run.OneAsync(json, cancellationToken);
-        if (json is null && terminal.InIsTerminal)
+        if (json is null && Terminal.InIsTerminal)
         {
-            terminal.Say("give the event's data as JSON, or pipe lines of it in (--help tells more)");
+            Terminal.Say("give the event's data as JSON, or pipe lines of it in (--help tells more)");
             return ExitCodes.Usage;
         }
         return await run.LinesAsync(cancellationToken);

@@ -8,7 +8,7 @@ using OrleansEvents.Client;
 namespace OrleansEvents.Cli;
 
 /// <summary><c>events run STREAM -- COMMAND…</c></summary>
-internal sealed class RunCommand : Command
+internal sealed class RunCommand : ServerCommand
 {
     private readonly Argument<string> _stream = new("STREAM") { Description = "The stream to record to." };
 
@@ -45,10 +45,11 @@ internal sealed class RunCommand : Command
         CustomParser = Seconds,
     };
 
-    public RunCommand(Option<Uri> url, Terminal terminal, Signals signals)
+    public RunCommand(Surroundings surroundings)
         : base(
             "run",
-            "Run a command and record what it prints as 'log_entry' events; the stream ends with it.")
+            "Run a command and record what it prints as 'log_entry' events; the stream ends with it.",
+            surroundings)
     {
         Add(_stream);
         Add(_command);
@@ -57,26 +58,26 @@ internal sealed class RunCommand : Command
         Add(_queue);
         Add(_queueBytes);
         Add(_wait);
-        SetAction((parsed, _) => RunAsync(parsed, parsed.GetValue(url)!, terminal, signals));
     }
 
-    private async Task<int> RunAsync(ParseResult parsed, Uri server, Terminal terminal, Signals signals)
+    /// <summary>The outbox has its own patience: it must know of each failure.</summary>
+    protected override EventsClientOptions Patience =>
+        new() { Retries = 0, RequestTimeout = TimeSpan.FromSeconds(10) };
+
+    protected override async Task<int> RunAsync(
+        ParseResult parsed, EventsClient client, CancellationToken cancellationToken)
     {
-        using var client = new EventsClient(server, options: Patience, time: terminal.Time);
         var limits = new QueueLimits(parsed.GetValue(_queue), parsed.GetValue(_queueBytes));
         using var outbox = new Outbox(
             client,
             parsed.GetValue(_stream)!,
-            new EntryQueue(limits, NewKeyPrefix(), terminal.Time),
-            terminal,
+            new EntryQueue(limits, NewKeyPrefix(), Terminal.Time),
+            Terminal,
             new OutboxEnds(parsed.GetValue(_replace), Complete: !parsed.GetValue(_keepOpen)));
-        var exitCode = await RecordAsync(parsed.GetValue(_command)!, outbox, terminal, signals);
-        await outbox.FinishAsync(TimeSpan.FromSeconds(parsed.GetValue(_wait)), signals.Token);
+        var exitCode = await RecordAsync(parsed.GetValue(_command)!, outbox, Terminal, Signals);
+        await outbox.FinishAsync(TimeSpan.FromSeconds(parsed.GetValue(_wait)), cancellationToken);
         return exitCode;
     }
-
-    /// <summary>The outbox has its own patience: it must know of each failure.</summary>
-    private static EventsClientOptions Patience => new() { Retries = 0, RequestTimeout = TimeSpan.FromSeconds(10) };
 
     private static async Task<int> RecordAsync(string[] command, Outbox outbox, Terminal terminal, Signals signals)
     {

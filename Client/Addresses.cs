@@ -22,8 +22,11 @@ internal sealed class Addresses
 
     public Uri Of(string stream) => new(_root, Stream(stream));
 
-    public Uri Acknowledge(string stream, string subscriber) =>
-        new(_root, $"{Stream(stream)}/subscribers/{Uri.EscapeDataString(subscriber)}/ack");
+    public Uri Subscribers(string stream) => new(_root, $"{Stream(stream)}/subscribers");
+
+    /// <summary>A subscriber, or with <paramref name="part"/> what belongs to it.</summary>
+    public Uri Subscriber(string stream, string subscriber, string part = "") =>
+        new(_root, $"{Stream(stream)}/subscribers/{Uri.EscapeDataString(subscriber)}{part}");
 
     public Uri Read(IReadOnlyList<string> streams, bool many, ReadOptions options)
     {

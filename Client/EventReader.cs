@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Security.Cryptography;
 
 namespace OrleansEvents.Client;
@@ -59,6 +58,9 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
     /// </summary>
     public string? Position { get; private set; }
 
+    /// <summary>Whether the end of the stream ends the reading; if not, a new connection follows.</summary>
+    internal Func<CancellationToken, ValueTask<bool>> IsOver { get; set; } = static _ => new(true);
+
     /// <summary>Begins to read, or goes on from <see cref="Position"/>. One enumeration at a time.</summary>
     public async IAsyncEnumerator<StreamFrame> GetAsyncEnumerator(CancellationToken cancellationToken = default)
     {
@@ -74,6 +76,8 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
                     while (await connection.NextAsync(cancellationToken).ConfigureAwait(false) is { } received)
                     {
                         if (!Accept(received))
+                            continue;
+                        if (received.Frame is EndFrame && !await IsOver(cancellationToken).ConfigureAwait(false))
                             continue;
                         yield return received.Frame;
                         if (HasEnded(received.Frame))
@@ -144,7 +148,7 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
             return;
         }
         var reason = connection.Failure!;
-        if (!MayMend(reason))
+        if (!reason.MayMend)
             throw reason;
         _waits++;
         if (State != ConnectionState.Connected)
@@ -162,9 +166,6 @@ public sealed class EventReader : IAsyncEnumerable<StreamFrame>
         var asked = reason.RetryAfter > _askedDelay ? reason.RetryAfter : _askedDelay ?? reason.RetryAfter;
         return Backoff.Delay(_waits, first, _patience.LongestDelay, asked, _patience.Chance);
     }
-
-    private static bool MayMend(EventsException reason) =>
-        reason.IsTransient || reason.Status >= HttpStatusCode.InternalServerError;
 
     private void Change(ConnectionChange change)
     {

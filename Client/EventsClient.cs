@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.Json;
 
 namespace OrleansEvents.Client;
 
@@ -118,32 +116,36 @@ public sealed class EventsClient : IDisposable
         }
     }
 
-    /// <summary>Acknowledges events by their ids: they are not delivered to the subscriber again.</summary>
-    /// <returns>What became of each id; durable once this returns.</returns>
-    /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
-    public Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
-        string stream, string subscriber, IReadOnlyCollection<string> ids,
-        CancellationToken cancellationToken = default)
+    /// <summary>
+    /// Reads a stream on behalf of a named subscriber and acknowledges what it is owed:
+    /// <c>await foreach (var arrived in client.Subscribe("orders", "billing"))</c>.
+    /// </summary>
+    /// <param name="stream">One stream, not a pattern.</param>
+    /// <param name="subscriber">The subscriber's name; its first read registers it.</param>
+    /// <param name="options">How events are acknowledged.</param>
+    public SubscriberReader Subscribe(string stream, string subscriber, SubscribeOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(ids);
-        return AcknowledgeAsync(stream, subscriber, Json(json =>
-        {
-            json.WriteStartArray("ids"u8);
-            foreach (var id in ids)
-                json.WriteStringValue(id);
-            json.WriteEndArray();
-        }), cancellationToken);
+        options ??= new();
+        options.Check();
+        var named = Subscriber(stream, subscriber, _options with { Retries = 0 });
+        var reader = ReadAsync(stream, options.Reading(subscriber));
+        var acknowledgements = new AcknowledgementQueue(named, options, _options, _time);
+        return new SubscriberReader(reader, named, acknowledgements, options, _time);
     }
 
-    /// <summary>Acknowledges everything that was delivered to the subscriber up to a cursor.</summary>
-    /// <returns>What became of each event; durable once this returns.</returns>
+    /// <summary>A named subscriber of a stream, to set up, to look at and to remove.</summary>
+    public Subscriber Subscriber(string stream, string subscriber) => Subscriber(stream, subscriber, _options);
+
+    /// <summary>All subscribers of a stream.</summary>
     /// <exception cref="EventsException">The server refused, or could not be reached in all attempts.</exception>
-    public Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
-        string stream, string subscriber, string upTo, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<SubscriberDescription>> SubscribersAsync(
+        string stream, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(upTo);
-        return AcknowledgeAsync(
-            stream, subscriber, Json(json => json.WriteString("upTo"u8, upTo)), cancellationToken);
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        var answer = await _requests
+            .SendAsync(HttpMethod.Get, _addresses.Subscribers(stream), null, "", cancellationToken)
+            .ConfigureAwait(false);
+        return [.. answer.Elements("subscribers").Select(SubscriberDescription.Read)];
     }
 
     /// <summary>Releases the connections, unless the application brought its own.</summary>
@@ -153,28 +155,11 @@ public sealed class EventsClient : IDisposable
             _http.Dispose();
     }
 
-    private async Task<IReadOnlyList<Acknowledgement>> AcknowledgeAsync(
-        string stream, string subscriber, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    private Subscriber Subscriber(string stream, string subscriber, EventsClientOptions patience)
     {
         ArgumentException.ThrowIfNullOrEmpty(stream);
         ArgumentException.ThrowIfNullOrEmpty(subscriber);
-        var answer = await _requests
-            .SendAsync(
-                HttpMethod.Post, _addresses.Acknowledge(stream, subscriber), body, "application/json",
-                cancellationToken)
-            .ConfigureAwait(false);
-        return Acknowledgement.ReadAll(answer);
-    }
-
-    private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> members)
-    {
-        var body = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(body);
-        json.WriteStartObject();
-        members(json);
-        json.WriteEndObject();
-        json.Flush();
-        return body.WrittenMemory;
+        return new Subscriber(new Requests(_http, patience, _time), _addresses, stream, subscriber);
     }
 
     private static HttpClient NewHttpClient(Uri server) => new(new SocketsHttpHandler

@@ -44,4 +44,7 @@ public sealed class EventsException : Exception
         or HttpStatusCode.BadGateway
         or HttpStatusCode.ServiceUnavailable
         or HttpStatusCode.GatewayTimeout;
+
+    /// <summary>Whether what goes on by itself tries again: a fault of the server may pass, too.</summary>
+    internal bool MayMend => IsTransient || Status >= HttpStatusCode.InternalServerError;
 }

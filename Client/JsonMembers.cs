@@ -9,6 +9,15 @@ internal static class JsonMembers
     public static JsonElement? Member(this JsonElement json, string name) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var member) ? member : null;
 
+    /// <summary>The elements of an array; none when it is not there.</summary>
+    public static IEnumerable<JsonElement> Elements(this JsonElement json, string name) =>
+        json.Member(name) is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray() : [];
+
+    public static TimeSpan? Seconds(this JsonElement json, string name) =>
+        json.Member(name) is { ValueKind: JsonValueKind.Number } number
+            ? TimeSpan.FromSeconds(number.GetDouble())
+            : null;
+
     public static string? Text(this JsonElement json, string name) => json.Member(name) switch
     {
         { ValueKind: JsonValueKind.String } text => text.GetString(),

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace OrleansEvents.Client;
@@ -12,13 +11,10 @@ internal static class PublishBody
 
     private const string TimeForm = "yyyy-MM-ddTHH:mm:ss.fffZ";
 
-    // The body is read by a JSON parser only, so nothing but what JSON asks for needs escaping.
-    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static ReadOnlyMemory<byte> Of(IEnumerable<NewEvent> events, Func<string> nextKey)
     {
         var body = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(body, Plain);
+        using var json = new Utf8JsonWriter(body, JsonBody.Plain);
         foreach (var @new in events)
         {
             try

@@ -7,11 +7,13 @@ namespace OrleansEvents.Client;
 public sealed class StreamEvent
 {
     private readonly ReadOnlyMemory<byte> _data;
+    private readonly ReadOnlyMemory<byte> _cloudEvent;
 
-    private StreamEvent(ReadOnlyMemory<byte> json, ReadOnlyMemory<byte> data)
+    private StreamEvent(ReadOnlyMemory<byte> json, ReadOnlyMemory<byte> data, ReadOnlyMemory<byte> cloudEvent)
     {
         Json = json;
         _data = data;
+        _cloudEvent = cloudEvent;
     }
 
     /// <summary>The whole event as it was received: one line of JSON in UTF-8.</summary>
@@ -47,6 +49,10 @@ public sealed class StreamEvent
     /// <summary>The W3C trace context it was published with.</summary>
     public string? TraceParent { get; private init; }
 
+    /// <summary>The attributes it was published with as a CloudEvent, all but its type; null for another. A member
+    /// <c>data_base64</c> that is true says that the data is a string which holds bytes. Parsed on each call.</summary>
+    public JsonElement? CloudEvent => _cloudEvent.IsEmpty ? null : JsonElement.Parse(_cloudEvent.Span);
+
     /// <summary>The event's data as JSON in UTF-8.</summary>
     public ReadOnlyMemory<byte> DataJson => _data;
 
@@ -76,7 +82,7 @@ public sealed class StreamEvent
         private long _seq;
         private int _version = 1, _attempt = 1;
         private bool _critical;
-        private ReadOnlyMemory<byte> _data;
+        private ReadOnlyMemory<byte> _data, _cloudEvent;
 
         public Members()
         {
@@ -92,6 +98,7 @@ public sealed class StreamEvent
             else if (Take(ref reader, "time"u8)) _time = reader.GetString();
             else if (Take(ref reader, "critical"u8)) _critical = reader.GetBoolean();
             else if (Take(ref reader, "data"u8)) _data = Value(ref reader, json);
+            else if (Take(ref reader, "cloudevent"u8)) _cloudEvent = Value(ref reader, json);
             else if (Take(ref reader, "key"u8)) _key = reader.GetString();
             else if (Take(ref reader, "attempt"u8)) _attempt = reader.GetInt32();
             else if (Take(ref reader, "traceparent"u8)) _traceParent = reader.GetString();
@@ -102,7 +109,7 @@ public sealed class StreamEvent
         {
             if (_id is null || _stream is null || _type is null || _data.IsEmpty)
                 throw new JsonException("an event has an id, a stream, a type and data");
-            return new(json, _data)
+            return new(json, _data, _cloudEvent)
             {
                 Id = _id,
                 Seq = _seq,

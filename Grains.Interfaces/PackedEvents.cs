@@ -6,14 +6,15 @@ namespace OrleansEvents.Grains.Interfaces;
 
 /// <summary>
 /// A request's events on their way to the stream's owner, all in one piece of bytes: an array of events costs several
-/// times as much to serialize. Each event is 20 bytes of lengths and numbers (little-endian), then type, key and data.
+/// times as much to serialize. Each event is 24 bytes of lengths and numbers (little-endian), then type, key, data,
+/// CloudEvent and trace context.
 /// </summary>
 /// <param name="Count">How many.</param>
 /// <param name="Bytes">The events.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.PackedEvents")]
 public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)] ReadOnlyMemory<byte> Bytes)
 {
-    private const int HeadLength = 20;
+    private const int HeadLength = 24;
 
     [Flags]
     private enum Said : byte
@@ -30,7 +31,8 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
     {
         var length = 0;
         foreach (ref readonly var @event in events)
-            length += HeadLength + @event.Type.Length + KeyLength(@event) + @event.Data.Length;
+            length += HeadLength + @event.Type.Length + KeyLength(@event) + @event.Data.Length
+                + @event.CloudEvent.Length + @event.TraceParent.Length;
         var bytes = new byte[length];
         var rest = bytes.AsSpan();
         foreach (ref readonly var @event in events) rest = rest[Write(@event, rest)..];
@@ -61,13 +63,19 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
         BinaryPrimitives.WriteUInt16LittleEndian(to[6..], checked((ushort)key));
         BinaryPrimitives.WriteUInt16LittleEndian(to[8..], checked((ushort)@event.Version));
         to[10] = (byte)said;
+        to[11] = (byte)@event.TraceParent.Length;
         BinaryPrimitives.WriteInt64LittleEndian(to[12..], @event.Time?.ToUnixTimeMilliseconds() ?? 0);
+        BinaryPrimitives.WriteInt32LittleEndian(to[20..], @event.CloudEvent.Length);
         var at = HeadLength;
         @event.Type.Span.CopyTo(to[at..]);
         at += @event.Type.Length;
         if (key > 0) at += Encoding.UTF8.GetBytes(@event.Key, to[at..]);
         @event.Data.Span.CopyTo(to[at..]);
-        return at + @event.Data.Length;
+        at += @event.Data.Length;
+        @event.CloudEvent.Span.CopyTo(to[at..]);
+        at += @event.CloudEvent.Length;
+        @event.TraceParent.Span.CopyTo(to[at..]);
+        return at + @event.TraceParent.Length;
     }
 
     private static ReadOnlyMemory<byte> Read(ReadOnlyMemory<byte> from, out NewEvent @event)
@@ -78,8 +86,13 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
         int type = BinaryPrimitives.ReadUInt16LittleEndian(head[4..]);
         int key = BinaryPrimitives.ReadUInt16LittleEndian(head[6..]);
         var said = (Said)head[10];
-        if (data < 0 || HeadLength + type + key > from.Length - data) throw Malformed();
+        int trace = head[11];
+        var cloudEvent = BinaryPrimitives.ReadInt32LittleEndian(head[20..]);
+        if (data < 0 || cloudEvent < 0 || HeadLength + type + key + trace > (long)from.Length - data - cloudEvent)
+            throw Malformed();
+        if (trace != 0 && trace != TraceParent.Length) throw Malformed();
         var body = from[HeadLength..];
+        var behind = body[(type + key + data)..];
         @event = new NewEvent(
             body[..type],
             BinaryPrimitives.ReadUInt16LittleEndian(head[8..]),
@@ -88,8 +101,10 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
             said.HasFlag(Said.Key) ? Encoding.UTF8.GetString(body.Span.Slice(type, key)) : null,
             said.HasFlag(Said.Time)
                 ? DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64LittleEndian(head[12..]))
-                : null);
-        return body[(type + key + data)..];
+                : null,
+            behind[..cloudEvent],
+            behind.Slice(cloudEvent, trace));
+        return behind[(cloudEvent + trace)..];
     }
 
     private static FormatException Malformed() => new("These are not packed events.");

@@ -21,7 +21,8 @@ internal sealed class EventEncoder(string stream)
     public void Encode(EventRun run, Cursor id, in NewEvent @event, bool critical, Instant now)
     {
         var key = @event.Key is null ? default : EncodeKey(@event.Key);
-        var room = FixedBytes + _afterSeq.Length + @event.Type.Length + @event.Data.Length + key.Length;
+        var room = FixedBytes + _afterSeq.Length + @event.Type.Length + @event.Data.Length + key.Length
+            + @event.CloudEvent.Length + @event.TraceParent.Length;
         var frame = new Writer(run.Reserve(room));
         Span<byte> cursor = stackalloc byte[Cursor.TextLength];
         id.Format(cursor);
@@ -47,8 +48,20 @@ internal sealed class EventEncoder(string stream)
             frame.Put(key);
             frame.Put("\""u8);
         }
+        if (!@event.CloudEvent.IsEmpty)
+        {
+            frame.Put(",\"cloudevent\":"u8);
+            frame.Put(@event.CloudEvent.Span);
+        }
+        if (!@event.TraceParent.IsEmpty)
+        {
+            frame.Put(",\"traceparent\":\""u8);
+            frame.Put(@event.TraceParent.Span);
+            frame.Put("\""u8);
+        }
         frame.Put("}\n\n"u8);
-        run.Commit(new EventSlot(id.Seq, now.UnixMs, 0, frame.Length, type, data, critical));
+        run.Commit(new EventSlot(id.Seq, now.UnixMs, 0, frame.Length, type, data, critical,
+            traceParent: !@event.TraceParent.IsEmpty));
     }
 
     private static ReadOnlySpan<byte> EncodeKey(string key) =>

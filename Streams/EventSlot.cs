@@ -17,6 +17,7 @@ public readonly struct EventSlot
     public const int JsonStart = IdLineLength + 6;
 
     private const ushort CriticalFlag = 1;
+    private const ushort TraceParentFlag = 2;
 
     /// <summary>The event's number.</summary>
     public readonly long Seq;
@@ -46,12 +47,12 @@ public readonly struct EventSlot
 
     /// <summary>A slot of a frame at <paramref name="offset"/>.</summary>
     public EventSlot(long seq, long appendedMs, int offset, int length, (int Start, int Length) type,
-        (int Start, int Length) data, bool critical)
+        (int Start, int Length) data, bool critical, bool traceParent = false)
     {
         (Seq, AppendedMs, Offset, Length) = (seq, appendedMs, offset, length);
         (TypeStart, TypeLength) = (checked((ushort)type.Start), checked((ushort)type.Length));
         (DataStart, DataLength) = (checked((ushort)data.Start), data.Length);
-        _flags = critical ? CriticalFlag : (ushort)0;
+        _flags = (ushort)((critical ? CriticalFlag : 0) | (traceParent ? TraceParentFlag : 0));
     }
 
     private EventSlot(in EventSlot from, int offset)
@@ -62,6 +63,9 @@ public readonly struct EventSlot
 
     /// <summary>Whether the event is critical.</summary>
     public bool Critical => (_flags & CriticalFlag) != 0;
+
+    /// <summary>Bytes of the members at the end of the event's JSON that stand behind <c>attempt</c>.</summary>
+    public int LastMembersLength => (_flags & TraceParentFlag) != 0 ? TraceParent.MemberLength : 0;
 
     /// <summary>The first byte behind the frame.</summary>
     public int End => Offset + Length;

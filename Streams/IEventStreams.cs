@@ -163,6 +163,9 @@ public interface ISubscriberSession : IDisposable
     /// <summary>Events owed and not acknowledged.</summary>
     int PendingCount { get; }
 
+    /// <summary>Whether something owed may yet come that this session has not carried.</summary>
+    bool HasMore { get; }
+
     /// <summary>Whether it is over: the subscriber was removed, or changed so that its readers are to come
     /// back.</summary>
     bool IsOver { get; }

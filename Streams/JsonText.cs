@@ -18,6 +18,31 @@ internal static class JsonText
         return half < 0 ? null : $"The escape at byte {half} of the body is one half of a surrogate pair.";
     }
 
+    /// <summary>Valid UTF-8 as a JSON string, with no more escapes than JSON wants.</summary>
+    public static byte[] Quote(ReadOnlySpan<byte> utf8)
+    {
+        var length = 2;
+        foreach (var b in utf8) length += b is (byte)'"' or (byte)'\\' ? 2 : b < ' ' ? 6 : 1;
+        var quoted = new byte[length];
+        var at = 0;
+        quoted[at++] = (byte)'"';
+        foreach (var b in utf8)
+        {
+            if (b < ' ')
+            {
+                "\\u00"u8.CopyTo(quoted.AsSpan(at));
+                quoted[at + 4] = (byte)(b < 16 ? '0' : '1');
+                quoted[at + 5] = "0123456789abcdef"u8[b & 15];
+                at += 6;
+                continue;
+            }
+            if (b is (byte)'"' or (byte)'\\') quoted[at++] = (byte)'\\';
+            quoted[at++] = b;
+        }
+        quoted[at] = (byte)'"';
+        return quoted;
+    }
+
     /// <summary>Where an escape such as <c>\ud800</c> stands without its other half, or -1. No JSON writer could
     /// pass such a string on. Escapes that are not well formed are left to the reader.</summary>
     private static int LoneSurrogate(ReadOnlySpan<byte> text)

@@ -42,6 +42,10 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     /// <summary>Events in the ring.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Events a reader that has passed everything up to a number is behind the head, in the ring or not; null
+    /// when they cannot be counted, since the number is of an earlier epoch.</summary>
+    public long? CountAfter(long seq) => History.CountBetween(seq, Math.Max(seq, Head));
+
     /// <summary>Bytes of the frames in the ring.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 

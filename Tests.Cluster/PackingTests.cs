@@ -16,6 +16,8 @@ public sealed class PackingTests
             new("type"u8.ToArray(), 999, "[1,2]"u8.ToArray(), Critical: true, Key: "schlüssel/0"),
             new("t"u8.ToArray(), 2, "null"u8.ToArray(), Critical: false,
                 Time: DateTimeOffset.FromUnixTimeMilliseconds(-5)),
+            new("t"u8.ToArray(), 1, "{}"u8.ToArray(), Key: "/s 1", CloudEvent: """{"id":"1"}"""u8.ToArray(),
+                TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"u8.ToArray()),
         ];
         var unpacked = PackedEvents.Of(events).Unpack();
         Assert.Equal(events.Select(Shown), unpacked.Select(Shown));
@@ -81,5 +83,6 @@ public sealed class PackingTests
 
     private static string Shown(NewEvent @event) =>
         $"{Convert.ToHexString(@event.Type.Span)} {@event.Version} {Convert.ToHexString(@event.Data.Span)} "
-        + $"{@event.Critical} {@event.Key} {@event.Time:O}";
+        + $"{@event.Critical} {@event.Key} {@event.Time:O} {Convert.ToHexString(@event.CloudEvent.Span)} "
+        + Convert.ToHexString(@event.TraceParent.Span);
 }

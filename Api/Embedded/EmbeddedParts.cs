@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Storage.Sqlite;
@@ -17,7 +18,7 @@ internal static class EmbeddedParts
             provider.GetRequiredService<StartNotes>()));
         services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
             options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<StoreCircuit>>()));
+            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
             options.Limits.PatternStreams, options.Limits.SubscribersPerStream)));
@@ -36,13 +37,16 @@ internal static class EmbeddedParts
         new FeedMemory(),
         DefaultsOf(options.Streams),
         new StreamLimits(options.Limits.KeysPerStream, VoidAfter: options.Operations.VoidAfter,
-            CommitLimit: options.Operations.Timeout),
+            // Behind the publisher's own limit, so that it is that which passes.
+            CommitLimit: options.Operations.Timeout + options.Operations.VoidAfter),
         PolicyOf(options.Subscribers),
         new SubscriptionLimits(options.Subscribers.DeadLetters, options.Subscribers.DeadLetterAge,
             options.Subscribers.OrdinaryAge),
         provider.GetRequiredService<TimeProvider>(),
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
-        provider.GetRequiredService<ILogger<EmbeddedStreams>>());
+        provider.GetRequiredService<ILogger<EmbeddedStreams>>(),
+        provider.GetRequiredService<ServerMeter>(),
+        provider.GetRequiredService<Operations>());
 
     private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
     {

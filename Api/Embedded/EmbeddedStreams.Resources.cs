@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -35,6 +36,7 @@ internal sealed partial class EmbeddedStreams
         }
         catch (LogUnavailableException)
         {
+            _context.Meter?.ReadErrors.One("of", "storage");
             return StoreCircuit.Refusal;
         }
     }

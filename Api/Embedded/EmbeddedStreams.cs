@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -18,6 +19,12 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         (_context, _limits) = (context, limits);
         _deadlines = new Deadlines(context.Time);
         _patterns = new PatternFollowers(limits.PatternStreams);
+        if (context.Meter is { } meter)
+        {
+            meter.StreamsOpen = () => _hosts.Values.Count(host => host.IsOpen);
+            meter.BufferBytes = () => context.Memory.Used;
+            meter.IsStoreDown = () => context.Circuit.IsOpen;
+        }
         context.Circuit.Changed += failure =>
         {
             if (failure is null) _ = Recover();
@@ -71,6 +78,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         }
         catch (LogUnavailableException)
         {
+            _context.Meter?.ReadErrors.One("of", "storage");
             return Refuse(StoreCircuit.Refusal);
         }
         lease.Matched = matched;
@@ -100,6 +108,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         }
         catch (LogUnavailableException)
         {
+            _context.Meter?.ReadErrors.One("of", "storage");
             return new Refusal(ErrorCode.StoreUnavailable, "Storage does not answer.", TimeSpan.FromSeconds(1));
         }
     }

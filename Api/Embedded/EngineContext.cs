@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -13,7 +14,9 @@ internal sealed record EngineContext(
     SubscriptionLimits SubscriptionLimits,
     TimeProvider Time,
     Func<ulong> NewEpoch,
-    ILogger Logger)
+    ILogger Logger,
+    ServerMeter? Meter = null,
+    Operations? Operations = null)
 {
     public Instant Now => Instant.Of(Time);
 }

@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Streams;
@@ -6,9 +7,9 @@ namespace OrleansEvents.Api.Embedded;
 
 /// <summary>The engine's beginning and end. At a graceful stop readers are told, publishers finish, then every
 /// stream is closed with its ring saved.</summary>
-internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
+internal sealed partial class EngineLifetime(IEventLog log, EmbeddedStreams streams, ConnectionTable connections,
     StoreCircuit circuit, SystemEvents system, IHostApplicationLifetime lifetime, ShutdownOptions options,
-    TimeProvider time) : IHostedService
+    Operations operations, TimeProvider time, ILogger<EngineLifetime> logger) : IHostedService
 {
     private bool _stopped;
 
@@ -29,9 +30,15 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _stopped, true)) return;
+        if (!await operations.EndsWithin(options.Close, Close(), "shutdown"))
+            NotClosed(logger, options.Close.TotalSeconds);
+        connections.Dispose();
+    }
+
+    private async Task Close()
+    {
         await streams.DisposeAsync();
         await log.DisposeAsync();
-        connections.Dispose();
     }
 
     private async Task CutLate()
@@ -42,10 +49,13 @@ internal sealed class EngineLifetime(IEventLog log, EmbeddedStreams streams, Con
 
     private void StoreChanged(string? failure)
     {
-        connections.Tell(failure is null
-            ? ProblemFrame.Make(time, ErrorCode.SourceRecovered, "Storage takes writes again.")
-            : ProblemFrame.Make(time, ErrorCode.StoreUnavailable,
-                "Storage does not take writes: critical events are refused."));
+        if (failure is not null) connections.Meter.Failed(ErrorCode.StoreUnavailable);
+        if (failure is null) connections.Tell(ErrorCode.SourceRecovered, "Storage takes writes again.");
+        else connections.Tell(ErrorCode.StoreUnavailable, "Storage does not take writes: critical events are refused.");
         system.Status(failure is null ? "running" : "degraded", failure ?? "Storage takes writes again.");
     }
+
+    [LoggerMessage(EventIds.NotClosed, LogLevel.Error, "Storage did not take what the streams leave within {Limit} s: "
+        + "the next start finds them as after a crash")]
+    private static partial void NotClosed(ILogger logger, double limit);
 }

@@ -6,7 +6,8 @@ namespace OrleansEvents.Api.Embedded;
 /// Whether storage takes writes. A failed write opens the circuit; while it is open durable publishes are refused at
 /// once, and storage is probed until it answers.
 /// </summary>
-internal sealed partial class StoreCircuit(IEventLog log, TimeSpan probeEvery, TimeProvider time, ILogger logger)
+internal sealed partial class StoreCircuit(IEventLog log, TimeSpan probeEvery, TimeProvider time, ILogger logger,
+    Operations? operations = null)
 {
     private readonly Lock _lock = new();
     private string? _failure;
@@ -46,7 +47,11 @@ internal sealed partial class StoreCircuit(IEventLog log, TimeSpan probeEvery, T
             await Task.Delay(probeEvery, time);
             try
             {
-                await log.Probe();
+                var probe = log.Probe();
+                // It says how things are in the log; there is nothing to do but to wait on.
+                if (operations is not null)
+                    await operations.EndsWithin(operations.Options.Timeout, probe, "probe_storage");
+                await probe;
                 break;
             }
             catch (LogUnavailableException e)

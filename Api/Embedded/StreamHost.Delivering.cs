@@ -9,31 +9,46 @@ internal sealed partial class StreamHost
     /// <summary>The next events for a session to carry beside its line.</summary>
     public async ValueTask<OwedPage> Take(SubscriberSession session, int limit, int maxBytes)
     {
-        List<OwedEvent> taken = [];
-        Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
-        if (taken.Count == 0) return new OwedPage(new EventRun(), []);
-        EventRun run;
-        try
+        while (true)
         {
-            run = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            List<OwedEvent> taken = [];
+            Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
+            if (taken.Count == 0) return new OwedPage(new EventRun(), []);
+            EventRun read;
+            try
+            {
+                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            }
+            catch (LogUnavailableException)
+            {
+                Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
+                throw;
+            }
+            using (read)
+                if (StillGiven(session, taken, read) is { } page) return page;
         }
-        catch (LogUnavailableException)
+    }
+
+    /// <summary>Of what was taken and read what nobody has acknowledged meanwhile; null when that is nothing. The rest
+    /// is given back.</summary>
+    private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read)
+    {
+        var (run, attempts, next) = (new EventRun(), new List<int>(), 0);
+        Act(session.Entry, (state, _) =>
         {
-            Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
-            throw;
-        }
-        var attempts = new int[run.Count];
-        var next = 0;
-        for (var i = 0; i < attempts.Length; i++)
-        {
-            while (taken[next].Seq != run.Slots[i].Seq) next++;
-            attempts[i] = taken[next++].Attempt;
-        }
-        if (next < taken.Count) Act(session.Entry, (state, _) =>
-        {
-            for (var i = next; i < taken.Count; i++) state.GiveBack(session.Slot, taken[i].Seq);
+            foreach (ref readonly var slot in read.Slots)
+            {
+                while (taken[next].Seq != slot.Seq) next++;
+                var attempt = taken[next++].Attempt;
+                if (!state.IsGiven(session.Slot, slot.Seq)) continue;
+                run.Append(slot, read.FrameOf(slot));
+                attempts.Add(attempt);
+            }
+            for (; next < taken.Count; next++) state.GiveBack(session.Slot, taken[next].Seq);
         });
-        return new OwedPage(run, attempts);
+        if (run.Count > 0) return new OwedPage(run, attempts);
+        run.Dispose();
+        return null;
     }
 
     /// <summary>What the line of a session does with events.</summary>
@@ -85,7 +100,8 @@ internal sealed partial class StreamHost
             return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
                 TimeSpan.FromSeconds(1));
         if (context.Logger.IsEnabled(LogLevel.Debug))
-            AcknowledgedIds(context.Logger, Name, subscriber, string.Join(',', results.Select(each => each.Id)));
+            AcknowledgedSeqs(context.Logger, Name, subscriber, string.Join(',', results.Select(each =>
+                Cursor.TryParse(each.Id, out var cursor) ? cursor.Seq : 0)));
         return Outcome.Of(results);
     }
 
@@ -94,10 +110,15 @@ internal sealed partial class StreamHost
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
         IReadOnlyList<NackResult> results = [];
-        Act(entry, (state, now) => results = state.Nack(
-            [.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)], request.Delay,
-            request.Reason, now));
+        var saved = await Save(entry, state =>
+        {
+            results = state.Nack([.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)],
+                request.Delay, request.Reason, context.Now);
+            return results.Contains(NackResult.Parked);
+        });
         if (results.Count == 0) return null;
+        // What is said to be parked is: whoever lists dead letters next finds it.
+        if (!saved && results.Contains(NackResult.Parked)) return StoreCircuit.Untaken;
         return Outcome.Of<IReadOnlyList<NotAcknowledged>>(
             [.. request.Ids.Zip(results, (id, result) => new NotAcknowledged(id, result))]);
     }
@@ -177,8 +198,8 @@ internal sealed partial class StreamHost
     }
 
     [LoggerMessage(EventIds.Acknowledged, LogLevel.Debug,
-        "Stream {Stream}: subscriber {Subscriber} acknowledged {Ids}")]
-    private static partial void AcknowledgedIds(ILogger logger, string stream, string subscriber, string ids);
+        "Stream {Stream}: subscriber {Subscriber} acknowledged seq {Seqs}")]
+    private static partial void AcknowledgedSeqs(ILogger logger, string stream, string subscriber, string seqs);
 
     [LoggerMessage(EventIds.OwedEventLost, LogLevel.Warning,
         "Stream {Stream}: seq {Seq}, owed to subscriber {Subscriber}, is in neither buffer nor storage any more")]

@@ -184,9 +184,18 @@ internal sealed partial class StreamHost
 
     private void Leave()
     {
-        lock (_turn) Gone_UnderLock();
+        List<SubscriberSession>? ended = null;
+        lock (_turn)
+        {
+            Gone_UnderLock();
+            // Readers learn it from the feed.
+            foreach (var entry in _subscribers.Values)
+                if (entry.Sessions.Exists(session => session.Kind == SessionKind.Push))
+                    EndSessions_UnderLock(entry, ref ended);
+        }
         gone(this);
         Feed.Wake();
+        new Followed(ended, null).Tell(this);
         lock (_turn) _stream?.EvictAll();
     }
 
@@ -218,7 +227,7 @@ internal sealed partial class StreamHost
                 subscribers = Parse(found);
                 (ring, owed) = await ReadBack(found = await Pin(found), subscribers);
             }
-        });
+        }, "open");
         if (!ok) return Opening.StoreDown;
         if (found is null)
         {

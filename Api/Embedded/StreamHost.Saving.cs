@@ -61,7 +61,8 @@ internal sealed partial class StreamHost
             if (state.TakeWoken() is not 0 and var bits)
                 foreach (var session in entry.Sessions)
                     if ((bits & (1UL << session.Slot)) != 0) (woken ??= []).Add(session);
-            if (state is { IsPushed: true, PendingCount: > 0 } && !entry.IsPushAsked)
+            if (!state.IsPushed) entry.IsPushAsked = false;
+            else if (state.PendingCount > 0 && !entry.IsPushAsked)
             {
                 entry.IsPushAsked = true;
                 (pushes ??= []).Add(state.Name);

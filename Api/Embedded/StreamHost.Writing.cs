@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Embedded;
@@ -7,6 +9,7 @@ internal sealed partial class StreamHost
     /// <summary>Appends in a turn; null when the stream is not open.</summary>
     public AppendResult? TryAppend(ReadOnlySpan<NewEvent> events, List<PublishedEvent>? each)
     {
+        using var span = IsOpen ? Spans.Append(Name) : null;
         Effects effects;
         AppendResult result;
         lock (_turn)
@@ -34,7 +37,13 @@ internal sealed partial class StreamHost
 
     private async Task RunCommits(LogHandle handle, CommitWork work)
     {
-        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        var began = context.Time.GetTimestamp();
+        using var span = Spans.Commit(Name, work);
+        var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys), "commit", stalls: true);
+        span?.SetStatus(ok ? ActivityStatusCode.Ok : ActivityStatusCode.Error).Stop();
+        // The next commit, which this one's end begins, is not this publisher's.
+        if (Activity.Current is not null) Activity.Current = null;
+        context.Meter?.Commit(work, ok, context.Time.GetElapsedTime(began));
         if (context.Logger.IsEnabled(LogLevel.Debug))
             Committed(context.Logger, Name, work.Runs[0].First, work.Runs[^1].Last, ok);
         Turn((stream, now) => stream.CommitDone(work, ok, now));
@@ -61,16 +70,22 @@ internal sealed partial class StreamHost
     private Task<bool> Trim(LogHandle handle, long through) =>
         Attempt(() => context.Log.Trim(handle, through, context.Now.UnixMs));
 
-    /// <summary>Storage's word on one write: a failure opens the circuit.</summary>
-    private async Task<bool> Attempt(Func<Task> write)
+    /// <summary>Storage's word on one write: a failure opens the circuit. So does one that <paramref name="stalls"/>
+    /// past its limit; its outcome is waited for all the same.</summary>
+    private async Task<bool> Attempt(Func<Task> write, string operation = "write_storage", bool stalls = false)
     {
         try
         {
-            await write();
+            var writing = write();
+            if (!writing.IsCompleted && context.Operations is { } operations
+                && !await operations.EndsWithin(operations.Options.Timeout, writing, operation, Name) && stalls)
+                context.Circuit.Trip(new LogUnavailableException("Storage does not answer."));
+            await writing;
             return true;
         }
         catch (LogUnavailableException e)
         {
+            context.Meter?.WriteErrors.One("of", "storage");
             context.Circuit.Trip(e);
         }
         catch (LogFencedException e)

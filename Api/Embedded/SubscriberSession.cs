@@ -18,6 +18,16 @@ internal sealed class SubscriberSession(StreamHost host, SubscriberEntry entry, 
 
     public int PendingCount => host.PendingOf(Entry);
 
+    public bool HasMore
+    {
+        get
+        {
+            var more = false;
+            host.Act(Entry, (state, _) => more = !IsOver && state.HasMore(Slot));
+            return more;
+        }
+    }
+
     public bool IsOver { get; set; }
 
     public Action? Woken { get; set; }

@@ -1,6 +1,8 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
@@ -10,16 +12,20 @@ namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Publishing: form and limits are checked on the raw bytes, then the stream's owner has them.</summary>
 internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, Operations operations,
-    ILogger<PublishEndpoint> logger)
+    ServerMeter meter, TimeProvider time, ILogger<PublishEndpoint> logger)
 {
     private readonly PublishLimits _limits = new(limits.RequestEvents, limits.EventBytes);
 
     public async Task Publish(HttpContext http, string stream)
     {
-        if (FormOf(http.Request) is not { } form)
+        using var span = Spans.Publish(http.Request, stream);
+        var form = FormOf(http.Request);
+        var isBinary = IsBinaryCloudEvent(http.Request);
+        if (form is null && !isBinary)
         {
-            await Problem.Write(http, new Refusal(ErrorCode.InvalidInput,
-                "Content-Type: application/json or application/x-ndjson, in UTF-8, without Content-Encoding."),
+            await Problem.Write(http, new Refusal(ErrorCode.InvalidInput, "Content-Type: application/json, "
+                + "application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json, in UTF-8, "
+                + "or a CloudEvent's data beside its ce- headers; without Content-Encoding."),
                 StatusCodes.Status415UnsupportedMediaType);
             return;
         }
@@ -31,16 +37,21 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         }
         using (body)
         {
-            if (!PublishBody.TryParse(body.Bytes, form, _limits, out var parsed, out var refusal))
+            if (!TryParse(http.Request, isBinary ? null : form, body.Bytes, out var parsed, out var refusal))
             {
                 await Problem.Write(http, refusal);
                 return;
             }
-            using (parsed) await Publish(http, stream, parsed);
+            using (parsed) await Publish(http, stream, parsed, body);
         }
     }
 
-    private async Task Publish(HttpContext http, string stream, PublishBody parsed)
+    private bool TryParse(HttpRequest request, PublishForm? form, Memory<byte> body,
+        [NotNullWhen(true)] out PublishBody? parsed, out Refusal refusal) => form is { } text
+        ? PublishBody.TryParse(body, text, _limits, out parsed, out refusal)
+        : PublishBody.TryParseBinary(Attributes(request), request.ContentType, body, _limits, out parsed, out refusal);
+
+    private async Task Publish(HttpContext http, string stream, PublishBody parsed, RequestBody body)
     {
         if (http.Request.Headers.TryGetValue("Idempotency-Key", out var key)
             && parsed.WithIdempotencyKey(key.ToString()) is { } badKey)
@@ -48,6 +59,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badKey);
             return;
         }
+        if (http.Request.Headers.TraceParent is [{ } trace]) parsed.WithTraceParent(trace);
         var query = new QueryReader(http.Request.Query);
         var each = query.Flag("events") ? new List<PublishedEvent>(parsed.Events.Length) : null;
         if (query.Refusal is { } badQuery)
@@ -55,10 +67,19 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
             await Problem.Write(http, badQuery);
             return;
         }
+        var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
-        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None));
+        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None),
+            "publish", stream);
+        meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));
         if (published.Refusal is { } refusal)
         {
+            if (refusal.Code == ErrorCode.Timeout)
+            {
+                // They may still be read.
+                parsed.Leave();
+                body.Leave();
+            }
             Refused(logger, stream, refusal.Code, refusal.Detail);
             await Problem.Write(http, refusal);
             return;
@@ -83,9 +104,32 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         return type.MediaType.Value?.ToLowerInvariant() switch
         {
             "application/json" => PublishForm.Json,
+            "application/cloudevents+json" => PublishForm.CloudEvent,
+            "application/cloudevents-batch+json" => PublishForm.CloudEvents,
             "application/x-ndjson" or "application/ndjson" or "application/jsonl" => PublishForm.Ndjson,
             _ => null,
         };
+    }
+
+    /// <summary>Whether the headers have any of a CloudEvent's required attributes. What the body names itself comes
+    /// first: a CloudEvent in JSON may have the headers too.</summary>
+    private static bool IsBinaryCloudEvent(HttpRequest request)
+    {
+        var headers = request.Headers;
+        return (headers.ContainsKey("ce-specversion") || headers.ContainsKey("ce-id")
+            || headers.ContainsKey("ce-source") || headers.ContainsKey("ce-type"))
+            && headers.ContentEncoding.Count == 0
+            && request.ContentType?.TrimStart().StartsWith("application/cloudevents",
+                StringComparison.OrdinalIgnoreCase) != true;
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Attributes(HttpRequest request)
+    {
+        foreach (var (name, values) in request.Headers)
+        {
+            if (!name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)) continue;
+            foreach (var value in values) yield return new(name[3..], value ?? "");
+        }
     }
 
     private static void WriteAnswer(Utf8JsonWriter json, (string Stream, Published Published,

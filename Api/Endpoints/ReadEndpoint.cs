@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
@@ -74,18 +75,28 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
 
     private async Task Poll(HttpContext http, ReadRequest request, Reading reading)
     {
-        var poll = new PollAnswer(streams, request, reading.Subscriber, limits.PositionBytes, time);
+        var poll = new PollAnswer(streams, request, reading.Subscriber, limits.PositionBytes, time, operations);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, connections.Draining);
-        ReadOnlyMemory<byte> page;
+        Outcome<ReadOnlyMemory<byte>> made;
         try
         {
-            page = await poll.Make(reading.Leases, stopping.Token);
+            made = await poll.Make(reading.Leases, stopping.Token);
         }
         catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {
             await Problem.Write(http, ErrorCode.ServerShutdown, "The server is stopping; come back.");
             return;
         }
+        if (made.Refusal is { } refusal)
+        {
+            http.Response.Headers.Remove(HeaderNames.Vary);
+            await Problem.Write(http, refusal);
+            return;
+        }
+        var (page, meter) = (made.Value, connections.Meter);
+        foreach (var reason in poll.Gaps) meter.GapsTold.One("reason", GapJson.NameOf(reason));
+        meter.DeliveredEvents.Add(1, poll.Count);
+        meter.DeliveredBytes.Add(1, page.Length);
         await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
         poll.Sent();
     }

@@ -55,20 +55,21 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         {
             if (pattern.HasWildcard)
             {
-                var followed = await operations.Limit(streams.FollowPattern(pattern, Offer));
+                var followed = await operations.Limit(streams.FollowPattern(pattern, Offer), "follow_pattern",
+                    pattern.Text);
                 if (followed.Refusal is { } refused) return refused;
                 _patterns.Add(followed.Value!);
                 foreach (var lease in followed.Value!.Matched) Add(lease);
                 continue;
             }
-            var lent = await operations.LimitSimple(streams.Follow(pattern.Text));
+            var lent = await operations.LimitSimple(streams.Follow(pattern.Text), "follow", pattern.Text);
             if (lent.Refusal is { } refusal) return refusal;
             Add(lent.Value!);
         }
         // A subscriber that comes back to a deleted stream must not make it again.
         if (request.Subscriber is null || IsGone) return null;
-        var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber,
-            kind));
+        var session = await operations.Limit(streams.Subscribe(request.Patterns[0].Text, request.Subscriber, kind),
+            "subscribe", request.Patterns[0].Text);
         Subscriber = session.Value;
         _isRemoved = session is { Refusal: null, Value: null };
         return session.Refusal;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http.Features;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -15,45 +16,90 @@ internal sealed class RequestBody : IDisposable
 
     public Memory<byte> Bytes => _buffer.AsMemory(0, _length);
 
-    /// <summary>Reads the body; null with a refusal when it is larger than allowed.</summary>
+    /// <summary>Reads the body; null with a refusal when it is larger than allowed, or takes too long to
+    /// arrive.</summary>
     public static async ValueTask<(RequestBody? Body, Refusal Refusal)> Read(HttpContext context, int most)
     {
         // Counted here: Kestrel would count the framing of chunks too, and hang up on who is still sending.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } kestrel)
             kestrel.MaxRequestBodySize = null;
-        var tooLarge = new Refusal(ErrorCode.EventTooLarge, $"A request has at most {most} bytes.");
         var announced = context.Request.ContentLength;
-        if (announced > most) return (null, tooLarge);
+        if (announced > most) return (null, TooLarge(most));
         var body = new RequestBody((int)Math.Max(announced ?? 4096, 256));
         try
         {
-            var reader = context.Request.BodyReader;
-            while (true)
-            {
-                var read = await reader.ReadAsync(context.RequestAborted);
-                if (body._length + read.Buffer.Length > most)
-                {
-                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                    body.Dispose();
-                    return (null, tooLarge);
-                }
-                body.Append(read.Buffer);
-                reader.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted) return (body, default);
-            }
+            // Most bodies are there already.
+            var reading = body.ReadAll(context, most);
+            var refusal = reading.IsCompleted ? await reading : await Limit(context, reading.AsTask());
+            if (refusal is null) return (body, default);
+            body.Dispose();
+            return (null, refusal.Value);
         }
         catch
         {
             body.Dispose();
+            CountError(context);
             throw;
         }
     }
 
+    /// <summary>Leaves the buffer to whoever may still read it: it does not return to its pool.</summary>
+    public void Leave() => (_buffer, _length) = ([], 0);
+
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
         (_buffer, _length) = ([], 0);
     }
+
+    private async ValueTask<Refusal?> ReadAll(HttpContext context, int most)
+    {
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(context.RequestAborted);
+            if (read.IsCanceled)
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                return Operations.Late(context.RequestServices.GetRequiredService<Operations>().Options.BodyTimeout);
+            }
+            if (_length + read.Buffer.Length > most)
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                return TooLarge(most);
+            }
+            Append(read.Buffer);
+            reader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) return null;
+        }
+    }
+
+    private static async Task<Refusal?> Limit(HttpContext context, Task<Refusal?> reading)
+    {
+        var operations = context.RequestServices.GetRequiredService<Operations>();
+        var limit = operations.Options.BodyTimeout;
+        try
+        {
+            if (await operations.EndsWithin(limit, reading, "read_body", StreamOf(context))) return await reading;
+            context.Request.BodyReader.CancelPendingRead();
+            var refusal = await reading;
+            if (refusal is not null) CountError(context);
+            return refusal;
+        }
+        catch (BadHttpRequestException slow) when (slow.StatusCode == StatusCodes.Status408RequestTimeout)
+        {
+            // The web server's own bound: fewer bytes a second than it waits for.
+            CountError(context);
+            return new Refusal(ErrorCode.Timeout, slow.Message);
+        }
+    }
+
+    private static Refusal TooLarge(int most) => new(ErrorCode.EventTooLarge, $"A request has at most {most} bytes.");
+
+    private static string StreamOf(HttpContext context) => context.GetRouteValue("stream") as string ?? "-";
+
+    private static void CountError(HttpContext context) =>
+        context.RequestServices.GetRequiredService<ServerMeter>().ReadErrors.One("of", "request");
 
     private void Append(ReadOnlySequence<byte> bytes)
     {

@@ -36,13 +36,14 @@ internal static class StreamsEndpoints
             await Problem.Write(http, bad);
             return;
         }
-        var page = await operations.LimitSimple(streams.List(query.Text("prefix") ?? "", query.Text("after"), limit));
+        var page = await operations.LimitSimple(streams.List(query.Text("prefix") ?? "", query.Text("after"), limit),
+            "list");
         await Answer(http, page, StatusCodes.Status200OK, StreamJson.WritePage);
     }
 
     private static async Task Describe(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.LimitSimple(streams.Describe(stream)), StatusCodes.Status200OK,
-            StreamJson.Write);
+        await Answer(http, await operations.LimitSimple(streams.Describe(stream), "describe", stream),
+            StatusCodes.Status200OK, StreamJson.Write);
 
     private static async Task Configure(HttpContext http, string stream, IEventStreams streams, Operations operations)
     {
@@ -55,7 +56,10 @@ internal static class StreamsEndpoints
         using (body)
         {
             var json = body.Bytes.Length == 0 ? "{}"u8.ToArray() : body.Bytes;
-            var configured = await operations.Limit(streams.Configure(stream, json, http.RequestAborted));
+            var configured = await operations.Limit(streams.Configure(stream, json, http.RequestAborted), "configure",
+                stream);
+            // It may still be read.
+            if (configured.Refusal is { Code: ErrorCode.Timeout }) body.Leave();
             var created = configured.Value?.Created == true;
             if (created) http.Response.Headers.Location = $"/api/streams/{stream}";
             await Answer(http, configured, created ? StatusCodes.Status201Created : StatusCodes.Status200OK,
@@ -65,15 +69,14 @@ internal static class StreamsEndpoints
 
     private static async Task Delete(HttpContext http, string stream, IEventStreams streams, Operations operations)
     {
-        var deleted = await operations.Limit(streams.Delete(stream, http.RequestAborted));
+        var deleted = await operations.Limit(streams.Delete(stream, http.RequestAborted), "delete", stream);
         if (deleted.Refusal is { } refusal) await Problem.Write(http, refusal);
         else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
     private static async Task Complete(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.Limit(streams.Complete(stream, http.RequestAborted)),
-            StatusCodes.Status200OK,
-            StreamJson.Write);
+        await Answer(http, await operations.Limit(streams.Complete(stream, http.RequestAborted), "complete", stream),
+            StatusCodes.Status200OK, StreamJson.Write);
 
     private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) =>
         endpoint.Publish(http, stream);

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Api.Webhooks;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Endpoints;
@@ -31,10 +33,11 @@ internal static class SubscribersEndpoints
     }
 
     private static async Task List(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
-        await Answer(http, await operations.LimitSimple(streams.Subscribers(stream)), SubscriberJson.WriteAll);
+        await Answer(http, await operations.LimitSimple(streams.Subscribers(stream), "list_subscribers", stream),
+            SubscriberJson.WriteAll);
 
     private static async Task Configure(HttpContext http, string stream, string subscriber, IEventStreams streams,
-        Operations operations)
+        Operations operations, WebhooksOptions webhooks)
     {
         var (body, tooLarge) = await RequestBody.Read(http, BodyBytes);
         if (body is null)
@@ -45,8 +48,13 @@ internal static class SubscribersEndpoints
         using (body)
         {
             var json = body.Bytes.Length == 0 ? "{}"u8.ToArray() : body.Bytes;
+            if (WebhookTarget.Check(json, webhooks) is { } refusal)
+            {
+                await Problem.Write(http, refusal);
+                return;
+            }
             var configured = await operations.Limit(streams.ConfigureSubscriber(stream, subscriber, json,
-                http.RequestAborted));
+                http.RequestAborted), "configure_subscriber", stream);
             var created = configured.Value?.Created == true;
             if (created) http.Response.Headers.Location = $"/api/streams/{stream}/subscribers/{subscriber}";
             await Answer(http, configured, static (json, value) => SubscriberJson.Write(json, value.Subscriber),
@@ -56,43 +64,48 @@ internal static class SubscribersEndpoints
 
     private static async Task Describe(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => await Answer(http,
-        await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber)), SubscriberJson.Write);
+        await operations.LimitSimple(streams.DescribeSubscriber(stream, subscriber), "describe_subscriber", stream),
+        SubscriberJson.Write);
 
     private static async Task Remove(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations)
     {
-        var removed = await operations.Limit(streams.RemoveSubscriber(stream, subscriber, http.RequestAborted));
+        var removed = await operations.Limit(streams.RemoveSubscriber(stream, subscriber, http.RequestAborted),
+            "remove_subscriber", stream);
         if (removed.Refusal is { } refusal) await Problem.Write(http, refusal);
         else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
     private static Task Acknowledge(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => WithBody<AckRequest, IReadOnlyList<Acknowledged>>(http, SubscriberBody.TryParseAck,
-        request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted)),
+        request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted),
+            "acknowledge", stream),
         SubscriberJson.WriteAcknowledged);
 
     private static Task Nack(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => WithBody<NackRequest, IReadOnlyList<NotAcknowledged>>(http,
         SubscriberBody.TryParseNack,
-        request => operations.Limit(streams.Nack(stream, subscriber, request, http.RequestAborted)),
+        request => operations.Limit(streams.Nack(stream, subscriber, request, http.RequestAborted), "nack", stream),
         SubscriberJson.WriteNotAcknowledged);
 
     private static Task Pending(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => Page(http, (after, limit) =>
-        operations.LimitSimple(streams.Pending(stream, subscriber, after, limit)));
+        operations.LimitSimple(streams.Pending(stream, subscriber, after, limit), "pending", stream));
 
     private static Task DeadLetters(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => Page(http, (after, limit) =>
-        operations.LimitSimple(streams.DeadLetters(stream, subscriber, after, limit)));
+        operations.LimitSimple(streams.DeadLetters(stream, subscriber, after, limit), "dead_letters", stream));
 
     private static Task Replay(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => WithBody<ReplayRequest, int>(http, SubscriberBody.TryParseReplay,
-        request => operations.Limit(streams.ReplayDeadLetters(stream, subscriber, request.Ids, http.RequestAborted)),
+        request => operations.Limit(streams.ReplayDeadLetters(stream, subscriber, request.Ids, http.RequestAborted),
+            "replay_dead_letters", stream),
         static (json, count) => json.WriteNumber("replayed", count));
 
     private static async Task Purge(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => await Answer(http,
-        await operations.Limit(streams.PurgeDeadLetters(stream, subscriber, http.RequestAborted)),
+        await operations.Limit(streams.PurgeDeadLetters(stream, subscriber, http.RequestAborted), "purge_dead_letters",
+            stream),
         static (json, count) => json.WriteNumber("purged", count));
 
     private static async Task WithBody<TRequest, T>(HttpContext http, Parse<TRequest> parse,

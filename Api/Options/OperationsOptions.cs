@@ -1,6 +1,7 @@
 namespace OrleansEvents.Api.Options;
 
-/// <summary>Section <c>Operations</c>: the time limits of what a request asks for.</summary>
+/// <summary>Section <c>Operations</c>: the time limits of what a request asks for, and of what the server does by
+/// itself.</summary>
 internal sealed class OperationsOptions
 {
     [Setting("time limit of an operation; past it the answer is TIMEOUT", Unit = "seconds", Min = 0.01, Max = 3600)]
@@ -9,6 +10,17 @@ internal sealed class OperationsOptions
     [Setting("time limit of a simple operation, such as a look at a stream",
         Unit = "seconds", Min = 0.01, Max = 3600)]
     public TimeSpan SimpleTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    [Setting("time limit for the whole body of a request to arrive; past it the answer is TIMEOUT",
+        Unit = "seconds", Min = 0.01, Max = 3600)]
+    public TimeSpan BodyTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("time limit of the start, storage's check included; past it the start is refused",
+        Unit = "seconds", Min = 0.01, Max = 86_400)]
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(600);
+
+    [Setting("share of a time limit after which a warning is logged", Unit = "percent", Min = 1, Max = 100)]
+    public int WarnAtPercent { get; init; } = 80;
 
     [Setting("longest that ordinary events wait behind a durable batch; then it is void (STORE_UNAVAILABLE)",
         Unit = "seconds", Min = 0.01, Max = 60)]
@@ -21,6 +33,10 @@ internal sealed class ShutdownOptions
     [Setting("time for publishers to finish and readers to be told before connections are cut",
         Unit = "seconds", Min = 0, Max = 3600)]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
+
+    [Setting("time limit for closing the streams after that; what is not closed by then is as after a crash",
+        Unit = "seconds", Min = 0.01, Max = 3600)]
+    public TimeSpan Close { get; init; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>Section <c>Cors</c>: which pages of other origins may use the API.</summary>

@@ -15,7 +15,9 @@ internal sealed class ServerOptions
     public OperationsOptions Operations { get; init; } = new();
     public ShutdownOptions Shutdown { get; init; } = new();
     public CorsOptions Cors { get; init; } = new();
+    public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
+    public TelemetryOptions Telemetry { get; init; } = new();
 
     public void AddTo(IServiceCollection services) => services
         .AddSingleton(this)
@@ -26,5 +28,7 @@ internal sealed class ServerOptions
         .AddSingleton(Operations)
         .AddSingleton(Shutdown)
         .AddSingleton(Cors)
-        .AddSingleton(Storage);
+        .AddSingleton(Webhooks)
+        .AddSingleton(Storage)
+        .AddSingleton(Telemetry);
 }

@@ -14,6 +14,9 @@ internal static class SettingRules
             "Sse:Heartbeat", "is not between Sse:HeartbeatMin and Sse:HeartbeatMax");
         Require(options.Streams.BufferBytes <= limits.MemoryBytes,
             "Streams:BufferBytes", "is more than Limits:MemoryBytes");
+        var otlp = options.Telemetry.OtlpEndpoint;
+        Require(otlp.Length == 0 || IsOtlp(otlp),
+            "Telemetry:OtlpEndpoint", $"'{otlp}' is not an address such as http://127.0.0.1:4318");
         foreach (var url in options.Urls.Split(';'))
             Require(IsAddress(url), "--urls", $"'{url}' is not an address such as {ServerOptions.DefaultUrls}");
         foreach (var origin in options.Cors.Origins)
@@ -39,6 +42,9 @@ internal static class SettingRules
             return false;
         }
     }
+
+    private static bool IsOtlp(string endpoint) =>
+        Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 
     private static bool IsOrigin(string origin) => origin == "*"
         || (Uri.TryCreate(origin, UriKind.Absolute, out var uri)

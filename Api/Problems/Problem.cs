@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using OrleansEvents.Api.Http;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Problems;
@@ -23,6 +24,7 @@ internal static class Problem
         HttpContext context, Refusal refusal, int? status = null, Action<Utf8JsonWriter>? more = null)
     {
         var row = ErrorCatalogue.Of(refusal.Code);
+        context.RequestServices.GetRequiredService<ServerMeter>().Answered(refusal.Code);
         var response = context.Response;
         response.StatusCode = status ?? row.Status
             ?? throw new ArgumentException($"{row.WireName} is no answer to a request", nameof(refusal));

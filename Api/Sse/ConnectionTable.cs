@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Streams;
 
@@ -13,14 +14,20 @@ internal sealed class ConnectionTable : IDisposable
         new Sweeper())];
     private readonly ConnectionClock _clock;
     private int _nextSweeper;
-    private int _count;
     private readonly CancellationTokenSource _draining = new();
+    private readonly ClientTable _clients;
+    private readonly Lock _ending = new();
+    private long _eventsOfEnded;
+    private long _bytesOfEnded;
 
     public ConnectionTable(IEventStreams streams, SseOptions options, LimitsOptions limits, TimeProvider time,
-        SystemEvents system,
+        SystemEvents system, ConnectionCounts counts, ServerMeter meter, Operations operations,
         ILogger<SseConnection> logger)
     {
-        (Streams, Options, Time, System, Logger) = (streams, options, time, system, logger);
+        (Streams, Options, Time, System, Counts, Logger) = (streams, options, time, system, counts, logger);
+        (Meter, Operations) = (meter, operations);
+        meter.Connections = counts;
+        _clients = new ClientTable(options.Clients);
         PositionBytes = limits.PositionBytes;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
@@ -34,10 +41,17 @@ internal sealed class ConnectionTable : IDisposable
 
     public SystemEvents System { get; }
 
+    public ConnectionCounts Counts { get; }
+    public ServerMeter Meter { get; }
+
+    public Operations Operations { get; }
+
     public ILogger Logger { get; }
 
     /// <summary>Open connections.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count => Counts.TotalClients;
+
+    public IEnumerable<SseConnection> All => _connections.Values;
 
     public Instant Now => Instant.Of(Time);
 
@@ -61,18 +75,63 @@ internal sealed class ConnectionTable : IDisposable
     public static long Jittered(TimeSpan around) =>
         (long)(around.TotalMilliseconds * (0.5 + RandomNumberGenerator.GetInt32(1001) / 1000.0));
 
+    /// <summary>When the first comes of what comes again and again: in the last tenth of the time between, so that
+    /// those of connections that began together do not come together.</summary>
+    public static long Spread(TimeSpan every) =>
+        (long)(every.TotalMilliseconds * (0.9 + RandomNumberGenerator.GetInt32(101) / 1000.0));
+
+    /// <summary>How often this client has connected to the same before.</summary>
+    public int Reconnects(string client, string streams)
+    {
+        var times = _clients.Came(client, streams);
+        if (times > 0) Counts.Reconnects.Add();
+        return times;
+    }
+
+    /// <summary>The open connection with this id.</summary>
+    public SseConnection? Find(string id) => _connections.GetValueOrDefault(id);
+
+    /// <summary>Events and bytes sent since the server began, on connections that are open or have ended.</summary>
+    public (long Events, long Bytes) Sent()
+    {
+        // So that none is counted twice or not at all while it ends: these only grow.
+        lock (_ending)
+        {
+            var (events, bytes) = (_eventsOfEnded, _bytesOfEnded);
+            foreach (var (_, connection) in _connections)
+                (events, bytes) = (events + connection.Events, bytes + connection.Bytes);
+            return (events, bytes);
+        }
+    }
+
     public void Add(SseConnection connection)
     {
         _connections[connection.Id] = connection;
-        Interlocked.Increment(ref _count);
+        Counts.Opened.Add();
         _clock.Add(connection);
         if (IsDraining) connection.Signal(Signals.Shutdown);
     }
 
     public void Remove(SseConnection connection)
     {
-        if (_connections.TryRemove(connection.Id, out _)) Interlocked.Decrement(ref _count);
+        lock (_ending)
+        {
+            if (!_connections.TryRemove(connection.Id, out _)) return;
+            _eventsOfEnded += connection.Events;
+            _bytesOfEnded += connection.Bytes;
+        }
+        Counts.Ended.Add();
     }
+
+    /// <summary>A problem as a frame, counted as told to so many.</summary>
+    public byte[] Problem(ErrorCode code, string message, long? retryMs = null, int times = 1)
+    {
+        Meter.Told(code, "frame", times);
+        return ProblemFrame.Make(Time, code, message, retryMs);
+    }
+
+    /// <summary>Tells every connection of a problem.</summary>
+    public void Tell(ErrorCode code, string message) => Tell(Problem(code, message, times: Count));
 
     /// <summary>Says something to every connection.</summary>
     public void Tell(byte[] frame)

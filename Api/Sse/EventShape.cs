@@ -76,15 +76,19 @@ internal sealed class EventShape
             output.Write(json);
             return;
         }
-        output.Write(json[..^1]);
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}}}"), output);
+        var last = json.Length - 1 - slot.LastMembersLength;
+        output.Write(json[..last]);
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $",\"attempt\":{attempt}"), output);
+        output.Write(json[last..]);
     }
 
-    /// <summary>Writes the event as one JSON object with members of one's own at its end.</summary>
+    /// <summary>Writes the event as one JSON object with members of one's own where <c>attempt</c> is.</summary>
     public static void WriteJson(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot,
         Action<Utf8JsonWriter> members)
     {
-        output.Write(frame[EventSlot.JsonStart..^3]);
+        var text = frame[EventSlot.JsonStart..^2];
+        var last = text.Length - 1 - slot.LastMembersLength;
+        output.Write(text[..last]);
         output.Write(","u8);
         var rest = new ArrayBufferWriter<byte>(128);
         using (var json = new Utf8JsonWriter(rest, JsonAnswer.WriterOptions))
@@ -93,7 +97,8 @@ internal sealed class EventShape
             members(json);
             json.WriteEndObject();
         }
-        output.Write(rest.WrittenSpan[1..]);
+        output.Write(rest.WrittenSpan[1..^1]);
+        output.Write(text[last..]);
     }
 
     private void WriteRaw(IBufferWriter<byte> output, ReadOnlySpan<byte> frame, in EventSlot slot, bool id)

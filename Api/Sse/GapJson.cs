@@ -13,13 +13,15 @@ internal static class GapJson
         json.WriteString("resumedAt", gap.ResumedAt.ToString());
         if (gap.Missed is { } missed) json.WriteNumber("missed", missed);
         else json.WriteNull("missed");
-        json.WriteString("reason", gap.Reason switch
-        {
-            GapReason.Evicted => "evicted",
-            GapReason.Slow => "slow",
-            GapReason.Restart => "restart",
-            GapReason.Reset => "reset",
-            _ => "expired",
-        });
+        json.WriteString("reason", NameOf(gap.Reason));
     }
+
+    public static string NameOf(GapReason reason) => reason switch
+    {
+        GapReason.Evicted => "evicted",
+        GapReason.Slow => "slow",
+        GapReason.Restart => "restart",
+        GapReason.Reset => "reset",
+        _ => "expired",
+    };
 }

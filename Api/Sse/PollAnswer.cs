@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -10,14 +11,13 @@ namespace OrleansEvents.Api.Sse;
 /// looked at; waits for the first when there is nothing.
 /// </summary>
 internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISubscriberSession? subscriber,
-    int positionBytes, TimeProvider time) : IFeedWatcher
+    int positionBytes, TimeProvider time, Operations operations) : IFeedWatcher
 {
     private const int MostBytes = 1 << 20;
     private const int MostScanned = 20_000;
     private const int StoredPage = 1000;
     private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly EventShape _shape = new(
-        subscriber is null ? request.Types : SseConnection.TypesOf(subscriber.Policy), names: false, raw: false, ids: true);
+    private readonly EventShape _shape = new(request.TypesFor(subscriber), names: false, raw: false, ids: true);
     private readonly ArrayBufferWriter<byte> _events = new();
     private readonly List<PollLine> _lines = [];
     private readonly List<(string Stream, Gap Gap)> _gaps = [];
@@ -27,10 +27,17 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     private bool _more;
     private long _beganMs;
 
+    /// <summary>How many events are in the page.</summary>
+    public int Count => _count;
+
+    /// <summary>The gaps that it tells.</summary>
+    public IEnumerable<GapReason> Gaps => _gaps.Select(each => each.Gap.Reason);
+
     public void Advanced(StreamFeed feed) => Volatile.Read(ref _moved).TrySetResult();
 
-    /// <summary>Reads, and waits as long as was asked for. Throws when the client leaves.</summary>
-    public async Task<ReadOnlyMemory<byte>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
+    /// <summary>Reads, and waits as long as was asked for; refused when what is owed cannot be read. Throws when the
+    /// client leaves.</summary>
+    public async Task<Outcome<ReadOnlyMemory<byte>>> Make(IEnumerable<FeedLease> leases, CancellationToken cancel)
     {
         foreach (var lease in leases) _lines.Add(new PollLine(lease.Feed, request.FromOf(lease.Feed.Stream)));
         foreach (var line in _lines)
@@ -52,7 +59,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             {
                 Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 _beganMs = time.GetUtcNow().ToUnixTimeMilliseconds();
-                await TakeOwed();
+                if (await TakeOwed() is { } refusal) return refusal;
                 foreach (var line in _lines) await Read(line);
                 if (_count > 0 || _gaps.Count > 0 || _more || IsOver || patience.IsCancellationRequested) break;
                 await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
@@ -62,7 +69,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         {
             foreach (var line in _lines) line.Feed.Unwatch(this);
         }
-        return Answer();
+        ReadOnlyMemory<byte> page = Answer();
+        return page;
     }
 
     private bool IsOver => !request.HasWildcards && _lines.TrueForAll(line =>
@@ -81,9 +89,9 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
 
     private bool _tellsExpired;
 
-    private async ValueTask TakeOwed()
+    private async ValueTask<Refusal?> TakeOwed()
     {
-        if (subscriber is null) return;
+        if (subscriber is null) return null;
         if (!_tellsExpired && subscriber.Expired is { } gap)
         {
             _tellsExpired = true;
@@ -91,16 +99,20 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         }
         while (!IsFull)
         {
-            var page = await subscriber.Take(request.Limit - _count, MostBytes - _events.WrittenCount);
+            var taken = await operations.LimitRead(subscriber.Take(request.Limit - _count,
+                MostBytes - _events.WrittenCount), "read_owed", _lines[0].Feed.Stream);
+            if (taken.Refusal is not null) return taken.Refusal;
+            var page = taken.Value!;
             using var owed = page.Events;
-            if (owed.Count == 0) return;
+            if (owed.Count == 0) return null;
             for (var i = 0; i < owed.Count; i++)
             {
-                Add(owed.FrameOf(owed.Slots[i]), owed.Slots[i], page.Attempts[i]);
+                Add(_lines[0].Feed.Stream, owed.FrameOf(owed.Slots[i]), owed.Slots[i], page.Attempts[i]);
                 _carried.Add(owed.Slots[i].Seq);
             }
         }
         _more |= _carried.Count < subscriber.PendingCount;
+        return null;
     }
 
     private async ValueTask Read(PollLine line)
@@ -160,7 +172,9 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
             return true;
         }
-        var read = await streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes);
+        var read = await operations.LimitSimple(
+            streams.ReadStored(line.Feed.Stream, line.Reader.Seq, StoredPage, MostBytes), "read_stored",
+            line.Feed.Stream);
         line.IsStuck = read.Refusal is not null;
         if (line.IsStuck) return false;
         using var run = read.Value!;
@@ -191,11 +205,12 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
             if (carry == LineCarry.Skip) return;
             if (carry == LineCarry.Owed) _carried.Add(slot.Seq);
         }
-        Add(frame, slot);
+        Add(line.Feed.Stream, frame, slot);
     }
 
-    private void Add(ReadOnlySpan<byte> frame, in EventSlot slot, int attempt = 1)
+    private void Add(string stream, ReadOnlySpan<byte> frame, in EventSlot slot, int attempt = 1)
     {
+        if (Spans.AreWanted) Spans.Deliver(stream, frame, slot.Seq, "poll");
         if (_count++ > 0) _events.Write(","u8);
         EventShape.WriteJson(_events, frame, slot, attempt);
     }

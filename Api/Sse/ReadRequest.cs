@@ -10,6 +10,7 @@ internal sealed record ReadRequest
     private const int MostTypes = 100;
     private const int MostLimit = 1000;
     private const double MostWait = 30;
+    private const int MostClientLength = 200;
 
     /// <summary>A time is resumed early: events may have become visible a while after they were appended.</summary>
     private const long ResumeEarlyMs = 5000;
@@ -21,11 +22,21 @@ internal sealed record ReadRequest
 
     public IReadOnlyList<string>? Types { get; private init; }
 
+    /// <summary>The types that are read: a subscriber's own in place of the request's; null: every type.</summary>
+    public IReadOnlyList<string>? TypesFor(ISubscriberSession? subscriber) =>
+        subscriber is null ? Types : subscriber.Policy.Types is { Count: > 0 } types ? types : null;
+
     public bool Names { get; private init; }
 
     public bool Raw { get; init; }
 
     public string? Subscriber { get; private init; }
+
+    /// <summary>What the client calls itself, so that its reconnects can be counted.</summary>
+    public string? Client { get; private init; }
+
+    /// <summary>Whether the client answers pings.</summary>
+    public bool AnswersPings { get; private init; }
 
     public TimeSpan? Heartbeat { get; private init; }
 
@@ -80,6 +91,8 @@ internal sealed record ReadRequest
             Names = query.Flag("names"),
             Raw = raw || query.Flag("raw"),
             Subscriber = query.Text("subscriber"),
+            Client = query.Text("client"),
+            AnswersPings = query.Flag("pong"),
             Heartbeat = query.Seconds("heartbeat", options.HeartbeatMin, options.HeartbeatMax),
             Limit = query.Integer("limit", 1, MostLimit) ?? 100,
             Wait = query.Seconds("wait", TimeSpan.Zero, TimeSpan.FromSeconds(MostWait)) ?? TimeSpan.Zero,
@@ -90,6 +103,8 @@ internal sealed record ReadRequest
             if (request.Types is not null) query.Refuse("types: a subscriber's filter is its own");
             if (isMany) query.Refuse("subscriber: a subscriber reads one stream");
         }
+        if (request.Client is { } client && (client.Length is 0 or > MostClientLength || client.Any(char.IsControl)))
+            query.Refuse($"client: 1 to {MostClientLength} printable characters");
         refusal = query.Refusal ?? default;
         return query.Refusal is null ? request : null;
     }

@@ -1,11 +1,13 @@
 using System.Buffers;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
 
 internal sealed partial class SseConnection
 {
-    private const int OwedPage = 256;
+    private const int OwedAtOnce = 256;
+    private const long PatienceMs = 1000;
 
     private readonly List<long> _carried = [];
 
@@ -14,6 +16,8 @@ internal sealed partial class SseConnection
     private LineCarry[] _carry = [];
     private EventSlot[] _slots = [];
     private volatile bool _owedLeft;
+    private Task<OwedPage>? _taking;
+    private long _takingSinceMs;
     private bool _tellsExpired;
 
     private void BeginOwed()
@@ -30,41 +34,79 @@ internal sealed partial class SseConnection
         };
         if (_subscriber.Expired is not { } gap) return;
         _tellsExpired = true;
-        ServerFrame.Write(_output, "gap", (_lines[0], gap), static (json, told) => GapJson.Write(json,
-            told.Item1.Feed.Stream, told.gap));
+        ServerFrame.Write(_output, "gap", (_lines[0].Feed.Stream, gap), static (json, told) =>
+            GapJson.Write(json, told.Stream, told.gap));
     }
 
-    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line waits.</summary>
+    /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
+    private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
+
+    /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line
+    /// waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
-        if (!_owedLeft) return false;
-        // Before taking: whoever wakes meanwhile is heard.
-        _owedLeft = false;
-        OwedPage page;
+        if (_taking is null)
+        {
+            if (!_owedLeft || _output.IsBlocked) return false;
+            // Before taking: whoever wakes meanwhile is heard.
+            _owedLeft = false;
+            _takingSinceMs = _table.Now.Ms;
+            _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
+            if (!_taking.IsCompleted) _ = Await(_taking);
+        }
+        if (!_taking.IsCompleted) return false;
+        var taking = _taking;
+        _taking = null;
         try
         {
-            page = await _subscriber!.Take(OwedPage, _table.Options.MaxSendBytes);
+            return Write(await taking);
         }
         catch (LogUnavailableException e)
         {
             // The line goes on; what is owed stays owed, and is tried with the next heartbeat.
-            _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.StoreUnavailable, e.Message));
+            _table.Meter.ReadErrors.One("of", "storage");
+            WriteReadError(new Refusal(ErrorCode.StoreUnavailable, e.Message));
             _isOwedStuck = true;
             return false;
         }
+    }
+
+    /// <summary>What passes its limit is told of and goes on: what was taken is given to nobody else
+    /// meanwhile.</summary>
+    private async Task Await(Task taking)
+    {
+        var limit = _table.Operations.Options.SimpleTimeout;
+        if (!await _table.Operations.EndsWithin(limit, taking, "read_owed", _lines[0].Feed.Stream))
+        {
+            var late = Operations.Late(limit);
+            Tell(_table.Problem(late.Code, late.Detail));
+            await taking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        // Not on the storage's own thread.
+        _sweeper.Post(this);
+    }
+
+    private bool Write(OwedPage page)
+    {
         using var events = page.Events;
         for (var i = 0; i < events.Count; i++)
         {
             var slot = events.Slots[i];
             _shape.Write(_output, events.FrameOf(slot), slot, page.Attempts[i], beside: true);
+            if (Spans.AreWanted) Spans.Deliver(_lines[0].Feed.Stream, events.FrameOf(slot), slot.Seq, Id);
             _carried.Add(slot.Seq);
             _events++;
             if (_table.Logger.IsEnabled(LogLevel.Debug))
-                CarriedOwed(_table.Logger, Id, _lines[0].Feed.Stream, slot.Seq, _request.Subscriber!, page.Attempts[i]);
+                CarriedOwed(_table.Logger, Id, page.Attempts[i], _lines[0].Feed.Stream, slot.Seq,
+                    _request.Subscriber!);
         }
         _owedLeft |= events.Count > 0;
         return events.Count > 0;
     }
+
+    /// <summary>What was being taken is not wanted any more.</summary>
+    private void LetOwedGo() => _ = _taking?.ContinueWith(static late => late.Result.Events.Dispose(),
+        CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
 
     private bool _isOwedStuck;
 
@@ -109,20 +151,17 @@ internal sealed partial class SseConnection
             line.Reader.Pass(block, block.Count);
             return;
         }
-        var taken = _output.Take(block);
+        var taken = WriteWhole(line, block);
         for (var i = 0; i < block.Count; i++)
         {
             if (carry[i] != LineCarry.Owed) continue;
             if (i < taken) _carried.Add(block[i].Seq);
             else _claimed.Add(block[i].Seq);
         }
-        _events += taken;
-        line.Reader.Pass(block, taken);
-        line.ToldSeq = line.Reader.Seq;
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,
-        "Connection {Connection}: stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried, attempt {Attempt}")]
-    private static partial void CarriedOwed(ILogger logger, string connection, string stream, long seq,
-        string subscriber, int attempt);
+        "Connection {Connection}: {Attempt}, stream {Stream}, seq {Seq} owed to subscriber {Subscriber} carried")]
+    private static partial void CarriedOwed(ILogger logger, string connection, int attempt, string stream, long seq,
+        string subscriber);
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Problems;
 using OrleansEvents.Streams;
 
@@ -18,9 +19,12 @@ internal sealed partial class SseConnection
     private readonly ConcurrentQueue<FeedLease> _appeared = new();
     private readonly Queue<StreamLine> _waiting = new();
     private long _events;
+    private long _eventsCounted;
+    private long _bytesCounted;
     private bool _greeted;
     private bool _finishing;
     private bool _positionMoved;
+    private StreamLine? _endsLater;
     private long _positionToldMs;
 
     /// <summary>A time at which everything had been passed, Unix milliseconds.</summary>
@@ -31,7 +35,7 @@ internal sealed partial class SseConnection
     {
         if (lease is null)
         {
-            Tell(ProblemFrame.Make(_table.Time, ErrorCode.RateLimited,
+            Tell(_table.Problem(ErrorCode.RateLimited,
                 "More streams match than one connection reads."));
             return;
         }
@@ -49,13 +53,20 @@ internal sealed partial class SseConnection
         while (_notices.TryDequeue(out var notice)) _output.Write(notice);
         while (_appeared.TryDequeue(out var lease)) Take(lease);
         if (_subscriber is { IsOver: true }) _finishing = true;
-        var more = await WriteOwed() || await WriteLines();
-        if (!more && !_lines.Exists(line => line.IsStuck)) _caughtUpMs = startedMs;
+        var more = await WriteOwed();
+        if (_endsLater is { } line) Await(line);
+        _endsLater = null;
+        more = more || await WriteLines();
+        if (!more && !_lines.Exists(line => line.WaitsForStorage)) _caughtUpMs = startedMs;
         if (_request.IsMany && _positionMoved && IsPositionDue) signals |= Signals.Heartbeat;
         if ((signals & Signals.Heartbeat) != 0) WriteHeartbeat();
+        if ((signals & Signals.Ping) != 0) WritePing();
+        if ((signals & Signals.Stale) != 0) WriteStale();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
         if (_output.Unflushed > 0) await Flush();
+        if ((signals & Signals.Ping) != 0) AwaitPong();
+        CountDelivered();
         _finished |= _finishing;
         TellDelivered();
         return more;
@@ -132,17 +143,18 @@ internal sealed partial class SseConnection
             Await(line);
             line = next;
         }
+        AwaitBehind();
         var until = _output.Taken + _table.Options.MaxSendBytes;
         for (var turns = _waiting.Count + MostTurns; turns > 0 && _waiting.Count > 0; turns--)
         {
             var room = until - _output.Taken;
             // Where the line has jumped, what is owed comes first.
-            if (room <= 0 || _output.IsBlocked || _owedLeft) break;
+            if (room <= 0 || _output.IsBlocked || OwedIsFirst) break;
             var line = _waiting.Dequeue();
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
         }
-        return _waiting.Count > 0;
+        return _waiting.Count > 0 || MayReadMore;
     }
 
     /// <summary>Gives the line a turn, once however often it has moved.</summary>
@@ -177,15 +189,19 @@ internal sealed partial class SseConnection
             WriteEnd(line, "deleted");
             return false;
         }
+        // The position stays while storage is read on from it.
+        if (line.Stored is not null) return await TakeStored(line);
         switch (line.Feed.Read(ref line.Reader, budget, out var block))
         {
             case FeedRead.Block:
                 WriteBlock(line, block);
                 return state == StreamState.Completed || line.Reader.MayHaveMore;
             case FeedRead.Behind:
-                return await CatchUp(line, budget);
+                return CatchUp(line, budget);
             default:
-                if (state == StreamState.Completed) WriteEnd(line, "completed");
+                // What is owed and not due yet comes before the end.
+                if (state == StreamState.Completed && _subscriber is { HasMore: true }) _endsLater = line;
+                else if (state == StreamState.Completed) WriteEnd(line, "completed");
                 return false;
         }
     }
@@ -194,24 +210,32 @@ internal sealed partial class SseConnection
     {
         using (block)
         {
-            if (_shape.IsPlain && _subscriber is null)
-            {
-                var taken = _output.Take(block);
-                _events += taken;
-                line.Reader.Pass(block, taken);
-                if (_table.Logger.IsEnabled(LogLevel.Debug))
-                    Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
-                line.ToldSeq = line.Reader.Seq;
-                return;
-            }
             if (_subscriber is not null)
             {
                 WriteOwing(line, block);
                 return;
             }
+            if (_shape.IsPlain)
+            {
+                WriteWhole(line, block);
+                return;
+            }
             for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i]);
             line.Reader.Pass(block, block.Count);
         }
+    }
+
+    /// <summary>Frames as they are, as many as the output takes; returns how many.</summary>
+    private int WriteWhole(StreamLine line, FeedBlock block)
+    {
+        var taken = _output.Take(block);
+        _events += taken;
+        if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, block, taken, Id);
+        line.Reader.Pass(block, taken);
+        if (_table.Logger.IsEnabled(LogLevel.Debug))
+            Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
+        line.ToldSeq = line.Reader.Seq;
+        return taken;
     }
 
     private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot,
@@ -222,42 +246,12 @@ internal sealed partial class SseConnection
         if (carry == LineCarry.Owed) _carried.Add(slot.Seq);
         else if (slot.AppendedMs < line.From.SinceMs || !_shape.Wants(frame, slot)) return;
         _shape.Write(_output, frame, slot);
+        if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, frame, slot.Seq, Id);
         if (_table.Logger.IsEnabled(LogLevel.Debug))
             Carried(_table.Logger, Id, line.Feed.Stream, 1, slot.Seq, slot.Seq, line.Feed.History.At(slot.Seq));
         line.ToldSeq = slot.Seq;
         _events++;
     }
-
-    /// <summary>Reads on behind the ring: from storage if the stream is durable, else over a gap.</summary>
-    private async ValueTask<bool> CatchUp(StreamLine line, int budget)
-    {
-        // Before reading: all up to it is in storage, so that what is not found there is not.
-        var floor = line.Feed.Floor;
-        if (!IsStored(line))
-        {
-            Overtake(line);
-            return true;
-        }
-        var read = await _table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq, 1000, budget);
-        line.IsStuck = read.Refusal is not null && line.Feed.History.State != StreamState.Deleted;
-        if (read.Refusal is { } refusal)
-        {
-            // The next heartbeat tries again: storage comes back, and the reader has lost nothing.
-            if (line.IsStuck) _output.Write(ProblemFrame.Make(_table.Time, refusal.Code, refusal.Detail));
-            return !line.IsStuck;
-        }
-        using var run = read.Value!;
-        // Trimmed meanwhile: the next turn tells of it.
-        if (!IsStored(line)) return true;
-        var carry = _subscriber is null ? default : CarryOf(run.Slots);
-        for (var i = 0; i < run.Count; i++)
-            WriteEvent(line, run.FrameOf(run.Slots[i]), run.Slots[i], carry.IsEmpty ? LineCarry.Plain : carry[i]);
-        line.Reader.MoveTo(run.Count > 0 ? run.Last : Math.Max(floor, line.Reader.Seq));
-        return true;
-    }
-
-    private static bool IsStored(StreamLine line) =>
-        line.Feed.History.StoredSince is { } since && line.Reader.Seq >= since;
 
     private void Overtake(StreamLine line)
     {
@@ -271,6 +265,8 @@ internal sealed partial class SseConnection
     private void WriteGap(StreamLine line, Gap gap)
     {
         _positionMoved = true;
+        _gaps++;
+        _table.Meter.GapsTold.One("reason", GapJson.NameOf(gap.Reason));
         ServerFrame.Write(_output, "gap", (line, gap), static (json, told) => GapJson.Write(json,
             told.line.Feed.Stream, told.gap),
             id: _request.IsMany ? null : line.Position.ToString());
@@ -279,6 +275,7 @@ internal sealed partial class SseConnection
     private void WriteEnd(StreamLine line, string reason)
     {
         line.Ended = true;
+        LetStoredGo(line);
         var head = line.Feed.History.At(line.Feed.Head).ToString();
         ServerFrame.Write(_output, "end", (line.Feed.Stream, head, reason), static (json, told) =>
         {
@@ -315,9 +312,17 @@ internal sealed partial class SseConnection
         }, id);
     }
 
+    /// <summary>Once a round: nothing is counted per event.</summary>
+    private void CountDelivered()
+    {
+        if (_events > _eventsCounted) _table.Meter.DeliveredEvents.Add(0, _events - _eventsCounted);
+        if (_output.Taken > _bytesCounted) _table.Meter.DeliveredBytes.Add(0, _output.Taken - _bytesCounted);
+        (_eventsCounted, _bytesCounted) = (_events, _output.Taken);
+    }
+
     private void WriteShutdown()
     {
-        _output.Write(ProblemFrame.Make(_table.Time, ErrorCode.ServerShutdown, "The server is stopping; come back.",
+        _output.Write(_table.Problem(ErrorCode.ServerShutdown, "The server is stopping; come back.",
             retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
         _finishing = true;
     }
@@ -333,7 +338,7 @@ internal sealed partial class SseConnection
         }
         if (known is not null) Leave(known);
         var line = LineOf(lease, ReadRequest.FromOfAppeared);
-        _lines.Add(line);
+        lock (_lines) _lines.Add(line);
         _sweeper.Add(line);
         Await(line);
         _positionMoved = true;
@@ -343,7 +348,8 @@ internal sealed partial class SseConnection
     private void Leave(StreamLine line)
     {
         if (!line.Ended) WriteEnd(line, "deleted");
-        _lines.Remove(line);
+        LetStoredGo(line);
+        lock (_lines) _lines.Remove(line);
         _sweeper.Remove(line);
         line.Release();
     }

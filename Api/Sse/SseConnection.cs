@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -16,6 +17,8 @@ internal enum Signals
     Shutdown = 32,
     Closed = 64,
     Silence = 128,
+    Ping = 256,
+    Stale = 512,
 }
 
 /// <summary>
@@ -25,7 +28,6 @@ internal enum Signals
 /// </summary>
 internal sealed partial class SseConnection
 {
-    private const int MostNotices = 16;
     private readonly ConnectionTable _table;
     private readonly ReadRequest _request;
     private readonly HttpContext _http;
@@ -45,23 +47,24 @@ internal sealed partial class SseConnection
     private long _sentMs;
     private bool _isDropped;
     private bool _finished;
+    private bool _isCut;
+    private Ending _ending;
 
     public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
         ISubscriberSession? subscriber)
     {
         (_table, _request, _http, _subscriber) = (table, request, http, subscriber);
         _output = output;
-        _shape = new EventShape(subscriber is null ? request.Types : TypesOf(subscriber.Policy), request.Names, request.Raw, ids: !request.IsMany);
+        _shape = new EventShape(request.TypesFor(subscriber), request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
         HeartbeatEvery = request.Heartbeat ?? table.Options.Heartbeat;
         _sentMs = table.Now.Ms;
-        _nextHeartbeatMs = _sentMs + (long)HeartbeatEvery.TotalMilliseconds;
+        // Sooner than the later ones: those that came together are spread.
+        _nextHeartbeatMs = _sentMs + ConnectionTable.Spread(HeartbeatEvery);
+        _nextPingMs = request.AnswersPings ? _sentMs + ConnectionTable.Spread(table.Options.Ping) : long.MaxValue;
+        _origin = Origin.Of(http, table.Now.UnixMs);
         _caughtUpMs = request.Position?.TimeMs ?? (request.From.Kind == ReadFromKind.Head ? table.Now.UnixMs : 0);
     }
-
-    /// <summary>A subscriber's filter, in place of the request's; null: every type.</summary>
-    public static IReadOnlyList<string>? TypesOf(SubscriberPolicy policy) =>
-        policy.Types.Count == 0 ? null : policy.Types;
 
     public string Id { get; } = ConnectionTable.NewId();
 
@@ -77,36 +80,42 @@ internal sealed partial class SseConnection
             var soon = _table.Now.Ms + (long)(_table.Options.WriteTimeout.TotalMilliseconds / 4);
             if (_request.IsMany) soon = Math.Min(soon, _table.Now.Ms + PositionEveryMs);
             var silent = Volatile.Read(ref _sentMs) + (long)_table.Options.KeepAlive.TotalMilliseconds;
-            return Math.Min(Math.Min(soon, silent), Volatile.Read(ref _nextHeartbeatMs));
+            return Math.Min(Math.Min(Math.Min(soon, silent), Volatile.Read(ref _nextHeartbeatMs)), NextPingLookMs);
         }
     }
 
     /// <summary>Serves the connection until it ends.</summary>
     public async Task Run(IEnumerable<StreamLine> lines)
     {
-        _lines.AddRange(lines);
+        lock (_lines) _lines.AddRange(lines);
+        if (Client is { } client) _reconnects = _table.Reconnects(client, Streams);
         using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!)
             .Signal(Signals.Closed), this);
         _table.Add(this);
+        _table.Meter.ConnectionsOpened.Add(1);
         foreach (var line in _lines)
         {
             _sweeper.Add(line);
             Await(line);
         }
-        Opened(_table.Logger, Id, _request.Names_, _request.Subscriber);
+        Opened(_table.Logger, Id, Streams, Subscriber);
         _ = Pump();
         await _done.Task;
         _output.Complete();
-        Volatile.Write(ref _closed, 1);
+        lock (_done) Volatile.Write(ref _closed, 1);
         _table.Remove(this);
         foreach (var line in _lines)
         {
             _sweeper.Remove(line);
+            LetStoredGo(line);
             line.Release();
         }
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
+        LetOwedGo();
         _subscriber?.Dispose();
-        Ended(_table.Logger, Id, _events, _output.Taken);
+        _table.Meter.ConnectionsClosed.One("reason", EndingName);
+        Ended(_table.Logger, Id, Events, Bytes);
+        if (!_table.IsDraining) TellEnding();
     }
 
     /// <summary>The line for a stream of this connection.</summary>
@@ -134,12 +143,24 @@ internal sealed partial class SseConnection
     /// <summary>Says something beside the line; what a reader does not take in time is not kept for it.</summary>
     public void Tell(byte[] frame)
     {
-        if (_notices.Count >= MostNotices) _notices.TryDequeue(out _);
+        if (_notices.Count >= _table.Options.Notices && _notices.TryDequeue(out _))
+        {
+            Interlocked.Increment(ref _failures);
+            _table.Counts.NoticesDropped.Add();
+        }
         _notices.Enqueue(frame);
         Signal(Signals.Notice);
     }
 
-    /// <summary>The clock's look: is a heartbeat due, is a write stuck?</summary>
+    /// <summary>Says what was asked for; false when too much waits already.</summary>
+    public bool TryTell(byte[] frame)
+    {
+        if (_notices.Count >= _table.Options.Notices) return false;
+        Tell(frame);
+        return true;
+    }
+
+    /// <summary>The clock's look: is a heartbeat due, is a write stuck, does nobody answer?</summary>
     public void Look(long nowMs)
     {
         // What the request was made of may serve another by now.
@@ -149,12 +170,15 @@ internal sealed partial class SseConnection
         {
             // It takes nothing, so it cannot be told; whoever watches can.
             _isDropped = true;
-            Dropped(_table.Logger, Id, _request.Names_, _table.Options.WriteTimeout.TotalSeconds);
+            Dropped(_table.Logger, Id, Streams, _table.Options.WriteTimeout.TotalSeconds);
+            _table.Counts.SlowClientDrops.Add();
+            _table.Meter.Failed(ErrorCode.SlowClient);
             _table.System.ConnectionError(ErrorCode.SlowClient,
-                "The connection took nothing for the write timeout and was closed.", Id, _request.Names_);
+                "The connection took nothing for the write timeout and was closed.", this);
             Abort();
             return;
         }
+        if (LookAtPing(nowMs, blockedSince != 0)) return;
         if (nowMs >= Volatile.Read(ref _nextHeartbeatMs))
         {
             Volatile.Write(ref _nextHeartbeatMs, nowMs + (long)HeartbeatEvery.TotalMilliseconds);
@@ -168,7 +192,16 @@ internal sealed partial class SseConnection
     }
 
     /// <summary>Cuts the connection.</summary>
-    public void Abort() => _http.Abort();
+    public void Abort()
+    {
+        // What the request was made of may serve another as soon as this is closed.
+        lock (_done)
+        {
+            if (IsClosed) return;
+            _isCut = true;
+            _http.Abort();
+        }
+    }
 
     private async Task Pump()
     {
@@ -177,7 +210,11 @@ internal sealed partial class SseConnection
             while (true)
             {
                 var signals = (Signals)Interlocked.And(ref _signals, (int)Signals.Scheduled);
-                if ((signals & Signals.Closed) != 0) break;
+                if ((signals & Signals.Closed) != 0)
+                {
+                    _ending = Ending.Left;
+                    break;
+                }
                 var more = await Round(signals);
                 if (_finished) break;
                 if (more)
@@ -193,7 +230,12 @@ internal sealed partial class SseConnection
         }
         catch (Exception e)
         {
-            if (!_http.RequestAborted.IsCancellationRequested) Failed(_table.Logger, e, Id);
+            _ending = _http.RequestAborted.IsCancellationRequested ? Ending.Left : Ending.Fault;
+            if (_ending == Ending.Fault)
+            {
+                _table.Meter.Failed(ErrorCode.ServerError);
+                Failed(_table.Logger, e, Id);
+            }
         }
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
@@ -203,14 +245,20 @@ internal sealed partial class SseConnection
     {
         Volatile.Write(ref _sentMs, _table.Now.Ms);
         var flushing = _output.Flush();
+        bool isTaken;
         if (flushing.IsCompletedSuccessfully)
         {
-            _finished |= !flushing.Result;
-            return;
+            isTaken = flushing.Result;
         }
-        Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
-        _finished |= !await flushing;
-        Volatile.Write(ref _blockedSinceMs, 0);
+        else
+        {
+            Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
+            isTaken = await flushing;
+            Volatile.Write(ref _blockedSinceMs, 0);
+        }
+        if (isTaken) return;
+        _table.Meter.WriteErrors.One("of", "connection");
+        (_finished, _ending) = (true, Ending.WriteFailed);
     }
 
     [LoggerMessage(EventIds.ConnectionOpened, LogLevel.Debug,

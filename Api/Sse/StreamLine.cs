@@ -24,6 +24,18 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     /// <summary>Whether it waits for storage to answer again.</summary>
     public bool IsStuck { get; set; }
 
+    /// <summary>What storage was asked for behind the ring; null: nothing.</summary>
+    public Task<Outcome<EventRun>>? Stored { get; set; }
+
+    /// <summary>All up to here was in storage when it was asked, so that what it does not have is not.</summary>
+    public long StoredThrough { get; set; }
+
+    /// <summary>Whether it has to wait until storage has answered for other lines.</summary>
+    public bool IsBehind { get; set; }
+
+    /// <summary>Whether what comes next is for storage to say.</summary>
+    public bool WaitsForStorage => IsStuck || IsBehind || Stored is not null;
+
     /// <summary>Up to here the client's own cursor has moved.</summary>
     public long ToldSeq { get; set; }
 
@@ -38,6 +50,9 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
 
     /// <summary>The position that is known: the reader's own, until the stream is there to be read.</summary>
     public Cursor? Known => Started ? Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
+
+    /// <summary>Events between its position and the head; null when that is not known.</summary>
+    public long? Lag => Started ? Feed.CountAfter(Reader.Seq) : 0;
 
     /// <summary>The feed has moved: the connection looks at this line, now if it can.</summary>
     public void Advanced()

@@ -106,7 +106,8 @@ internal static class EventReader
         return true;
     }
 
-    private static ReadOnlyMemory<byte> ReadData(ref Utf8JsonReader reader, Memory<byte> text)
+    /// <summary>The value whose first token is the current one, its raw CR and LF made spaces.</summary>
+    public static ReadOnlyMemory<byte> ReadData(ref Utf8JsonReader reader, Memory<byte> text)
     {
         var start = (int)reader.TokenStartIndex;
         reader.Skip();

@@ -15,6 +15,7 @@ public sealed class PublishBody : IDisposable
 
     private NewEvent[] _events = ArrayPool<NewEvent>.Shared.Rent(64);
     private int _count;
+    private CloudEventDraft? _draft;
 
     private PublishBody()
     {
@@ -38,6 +39,44 @@ public sealed class PublishBody : IDisposable
         return parsed is not null;
     }
 
+    /// <summary>
+    /// Reads a CloudEvent in binary mode. Refusals and the body are as with <see cref="TryParse"/>; the event's size is
+    /// that of what is kept: type, attributes, and data as it is in JSON.
+    /// </summary>
+    /// <param name="attributes">The headers that begin with <c>ce-</c>, without that, each value by itself.</param>
+    /// <param name="contentType">The body's, as the request has it; null or empty for none.</param>
+    /// <param name="body">The event's data.</param>
+    /// <param name="limits">How large the event may be.</param>
+    /// <param name="parsed">The one event.</param>
+    /// <param name="refusal">Why there is none.</param>
+    public static bool TryParseBinary(IEnumerable<KeyValuePair<string, string>> attributes, string? contentType,
+        Memory<byte> body, PublishLimits limits, [NotNullWhen(true)] out PublishBody? parsed, out Refusal refusal)
+    {
+        parsed = null;
+        refusal = TooLarge(0, body.Length, limits) ?? default;
+        if (refusal.Detail is not null) return false;
+        if (CloudEventMessage.Read(attributes, contentType, body, out var @event) is { } problem)
+        {
+            refusal = Invalid(problem);
+            return false;
+        }
+        refusal = TooLarge(0, @event.Type.Length + @event.Data.Length + @event.CloudEvent.Length, limits) ?? default;
+        if (refusal.Detail is not null) return false;
+        parsed = new PublishBody();
+        parsed._events[parsed._count++] = @event;
+        return true;
+    }
+
+    /// <summary>Gives each event without a trace context of its own that of a <c>traceparent</c> header. A malformed
+    /// one changes nothing, as W3C has it.</summary>
+    public void WithTraceParent(ReadOnlySpan<char> header)
+    {
+        var trace = TraceParent.Of(header);
+        if (trace.IsEmpty) return;
+        foreach (ref var @event in _events.AsSpan(0, _count))
+            if (@event.TraceParent.IsEmpty) @event = @event with { TraceParent = trace };
+    }
+
     /// <summary>Gives event <em>i</em> the key <c>K/i</c> if it has none of its own. A refusal (INVALID_INPUT) if the
     /// key is empty, holds NUL, or a key made of it passes 200 characters; then nothing has changed.</summary>
     public Refusal? WithIdempotencyKey(string key)
@@ -51,11 +90,14 @@ public sealed class PublishBody : IDisposable
         return null;
     }
 
+    /// <summary>Leaves the list to whoever may still read it: it does not return to its pool.</summary>
+    public void Leave() => (_events, _count) = ([], 0);
+
     /// <summary>Returns the list to its pool.</summary>
     public void Dispose()
     {
         _events.AsSpan(0, _count).Clear();
-        ArrayPool<NewEvent>.Shared.Return(_events);
+        if (_events.Length > 0) ArrayPool<NewEvent>.Shared.Return(_events);
         (_events, _count) = ([], 0);
     }
 
@@ -63,9 +105,10 @@ public sealed class PublishBody : IDisposable
     {
         body = body[JsonText.MarkLength(body.Span)..];
         if (JsonText.Problem(body.Span) is { } problem) return Invalid(problem);
+        if (form is PublishForm.CloudEvent or PublishForm.CloudEvents) _draft = new CloudEventDraft();
         try
         {
-            var refusal = form == PublishForm.Ndjson ? ParseLines(body, limits) : ParseJson(body, limits);
+            var refusal = form == PublishForm.Ndjson ? ParseLines(body, limits) : ParseJson(body, form, limits);
             return refusal ?? (_count == 0 ? Invalid("The request holds no event.") : null);
         }
         catch (JsonException e)
@@ -74,11 +117,12 @@ public sealed class PublishBody : IDisposable
         }
     }
 
-    private Refusal? ParseJson(Memory<byte> body, PublishLimits limits)
+    private Refusal? ParseJson(Memory<byte> body, PublishForm form, PublishLimits limits)
     {
         // A body of nothing but white space is an empty one; the reader would call it malformed.
         if (!body.Span.ContainsAnyExcept(" \t\r\n"u8)) return null;
-        var array = body.Span[body.Span.IndexOfAnyExcept(" \t\r\n"u8)] == '[';
+        var array = body.Span[body.Span.IndexOfAnyExcept(" \t\r\n"u8)] == '[' && form != PublishForm.CloudEvent;
+        if (form == PublishForm.CloudEvents && !array) return Invalid("A batch of CloudEvents must be a JSON array.");
         var reader = Reader(body.Span, array ? 2 : 1);
         reader.Read();
         if (!array)
@@ -117,11 +161,10 @@ public sealed class PublishBody : IDisposable
             return new Refusal(ErrorCode.EventTooLarge, $"More than {limits.Events} events in one request.");
         if (_count == _events.Length) Grow();
         var start = reader.TokenStartIndex;
-        if (EventReader.Read(ref reader, text, out _events[_count]) is { } problem)
-            return Invalid($"Event {_count}: {problem}");
-        if (reader.BytesConsumed - start > limits.EventBytes)
-            return new Refusal(ErrorCode.EventTooLarge,
-                $"Event {_count} has {reader.BytesConsumed - start} bytes, more than {limits.EventBytes}.");
+        var problem = _draft is null ? EventReader.Read(ref reader, text, out _events[_count])
+            : CloudEventReader.Read(ref reader, text, _draft, out _events[_count]);
+        if (problem is not null) return Invalid($"Event {_count}: {problem}");
+        if (TooLarge(_count, reader.BytesConsumed - start, limits) is { } tooLarge) return tooLarge;
         _count++;
         return null;
     }
@@ -137,6 +180,9 @@ public sealed class PublishBody : IDisposable
 
     private static Utf8JsonReader Reader(ReadOnlySpan<byte> text, int around) =>
         new(text, new JsonReaderOptions { MaxDepth = MaxDataDepth + around });
+
+    private static Refusal? TooLarge(int index, long bytes, PublishLimits limits) => bytes <= limits.EventBytes ? null
+        : new Refusal(ErrorCode.EventTooLarge, $"Event {index} has {bytes} bytes, more than {limits.EventBytes}.");
 
     private static Refusal Invalid(string detail) => new(ErrorCode.InvalidInput, detail);
 }

@@ -17,4 +17,10 @@ public enum PublishForm
 
     /// <summary>A JSON object on each line; lines end in LF or CRLF, blank ones are skipped.</summary>
     Ndjson,
+
+    /// <summary>A CloudEvent as a JSON object (structured mode).</summary>
+    CloudEvent,
+
+    /// <summary>An array of such objects (batched mode).</summary>
+    CloudEvents,
 }

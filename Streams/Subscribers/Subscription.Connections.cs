@@ -122,6 +122,24 @@ public sealed partial class Subscription
     public bool IsGiven(int slot, long seq) => IndexOf(seq) is >= 0 and var index
         && _owed[index].State is State.Sending or State.InFlight && (_owed[index].Carriers & 1UL << slot) != 0;
 
+    /// <summary>Whether something owed may yet come to a connection that has not carried it in this round.</summary>
+    public bool HasMore(int slot)
+    {
+        var bit = Of(slot).Bit;
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            var mayCome = entry.State switch
+            {
+                State.Waiting or State.Retrying => true,
+                State.Sending or State.InFlight => entry.Carriers == 0 || !IsAssigned && (entry.Carriers & bit) == 0,
+                _ => false,
+            };
+            if (mayCome) return true;
+        }
+        return false;
+    }
+
     /// <summary>What was taken cannot be sent now.</summary>
     public void GiveBack(int slot, long seq)
     {
@@ -174,7 +192,7 @@ public sealed partial class Subscription
             if (index < 0) continue;
             ref var entry = ref Entries[index];
             if ((entry.Carriers & carrier.Bit) == 0) continue;
-            // Acknowledged before its bytes were told to have gone out: should that fail, it was delivered all the same.
+            // Acknowledged before that was told: should it fail, it was delivered all the same.
             var isEarly = entry is { State: State.Acknowledging, Before: State.Sending };
             if (isEarly || entry.State == State.Sending)
             {

@@ -75,6 +75,9 @@ public sealed partial class Subscription
         if (changes) FindNextExpiry();
         Sweep();
         Dispatch();
+        // Whoever waits for the end of a completed stream.
+        if (PendingCount == 0)
+            foreach (var carrier in _carriers) Woken |= carrier.Bit;
     }
 
     private bool IsPushedAfter(Standing? change) => RemovedMs is null

@@ -54,7 +54,8 @@ public sealed partial class Subscription
         if (root.TryGetProperty("policy", out var policy))
         {
             IsExplicit = true;
-            if (!SubscriberPolicy.Default.TryApply(JsonSerializer.SerializeToUtf8Bytes(policy), out var own, out var bad))
+            var text = JsonSerializer.SerializeToUtf8Bytes(policy);
+            if (!SubscriberPolicy.Default.TryApply(text, out var own, out var bad))
                 throw new FormatException(bad.Detail);
             Policy = own;
         }

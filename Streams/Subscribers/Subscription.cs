@@ -146,7 +146,7 @@ public sealed partial class Subscription
 
     private void Change(Standing standing, Instant now)
     {
-        var changes = standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook is null != Policy.Webhook is null;
+        var changes = standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook != Policy.Webhook;
         (Policy, IsExplicit, Disabled) = standing;
         _sharesChanged |= changes;
         if (changes) AssignAgain();

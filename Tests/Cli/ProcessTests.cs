@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using OrleansEvents.Cli;
 using OrleansEvents.Tests.Client;
 using Xunit;
 
@@ -15,8 +12,8 @@ public sealed class ProcessTests
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
 
-        var (exit, output, error) = await ShellAsync(
-            server, "printf 'in\\n' | events run build -- sh -c 'cat; echo err >&2; exit 9' -- -x @y");
+        var (exit, output, error) = await Shell.RunAsync(
+            server.Address, "printf 'in\\n' | events run build -- sh -c 'cat; echo err >&2; exit 9' -- -x @y");
 
         Assert.Equal((9, "in\n", "err\n"), (exit, output, error));
         Assert.Equal(["in"], recorder.Lines("stdout"));
@@ -31,11 +28,11 @@ public sealed class ProcessTests
     {
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
-        using var process = Start(
-            server, "exec events run build -- sh -c 'echo ready; exec sleep 300'", ownSession: true);
+        using var process = Shell.Start(
+            server.Address, "exec events run build -- sh -c 'echo ready; exec sleep 300'", ownSession: true);
         await Until.TrueAsync(() => recorder.Lines("stdout").Any());
 
-        await KillAsync(signal, process.Id);
+        await Shell.KillAsync(signal, process.Id);
         await process.WaitForExitAsync();
 
         Assert.Equal(expected, process.ExitCode);
@@ -49,14 +46,14 @@ public sealed class ProcessTests
     {
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
-        using var process = Start(
-            server,
+        using var process = Shell.Start(
+            server.Address,
             "exec events run build -- "
                 + "sh -c 'trap \"echo caught; exit 4\" TERM; echo ready; while :; do sleep 0.05; done'",
             ownSession: true);
         await Until.TrueAsync(() => recorder.Lines("stdout").Any());
 
-        await KillAsync("TERM", process.Id);
+        await Shell.KillAsync("TERM", process.Id);
         await process.WaitForExitAsync();
 
         Assert.Equal(4, process.ExitCode);
@@ -69,7 +66,7 @@ public sealed class ProcessTests
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
 
-        var (_, output, error) = await ShellAsync(server, "events run build -- yes | head -n 1");
+        var (_, output, error) = await Shell.RunAsync(server.Address, "events run build -- yes | head -n 1");
 
         Assert.Equal(("y\n", ""), (output, error));
         Assert.StartsWith("exited with code 141 ", recorder.Lines("system").Last(), StringComparison.Ordinal);
@@ -89,7 +86,8 @@ public sealed class ProcessTests
             }
         });
 
-        var (exit, output, error) = await ShellAsync(server, "events tail orders | head -n 1; exit ${PIPESTATUS[0]}");
+        var (exit, output, error) = await Shell.RunAsync(
+            server.Address, "events tail orders | head -n 1; exit ${PIPESTATUS[0]}");
 
         Assert.Equal((0, "2026-01-02T03:04:05.678Z orders 1 message {}\n", ""), (exit, output, error));
     }
@@ -99,10 +97,10 @@ public sealed class ProcessTests
     {
         await using var server = await ScriptedServer.StartAsync();
         server.ThenFramesAndSilence(Sse.Connected(), Sse.Event(1));
-        using var process = Start(server, "exec events tail orders --json", ownSession: true);
+        using var process = Shell.Start(server.Address, "exec events tail orders --json", ownSession: true);
         Assert.Equal(Sse.EventJson(1), await process.StandardOutput.ReadLineAsync());
 
-        await KillAsync("INT", process.Id);
+        await Shell.KillAsync("INT", process.Id);
         await process.WaitForExitAsync();
 
         Assert.Equal(130, process.ExitCode);
@@ -114,43 +112,10 @@ public sealed class ProcessTests
         await using var server = await ScriptedServer.StartAsync();
         var recorder = new EventRecorder(server);
 
-        var (exit, _, error) = await ShellAsync(server, "seq 1 3000 | events publish numbers");
+        var (exit, _, error) = await Shell.RunAsync(server.Address, "seq 1 3000 | events publish numbers");
 
         Assert.Equal(0, exit);
         Assert.Equal(Enumerable.Range(1, 3_000), recorder.Numbers);
         Assert.StartsWith("events: 3,000 events published to numbers", error, StringComparison.Ordinal);
-    }
-
-    private static async Task<(int Exit, string Output, string Error)> ShellAsync(ScriptedServer server, string script)
-    {
-        using var process = Start(server, script, ownSession: false);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        return (process.ExitCode, await output, await error);
-    }
-
-    /// <summary>In a session of its own a process has no terminal, so no key can have reached its child.</summary>
-    private static Process Start(ScriptedServer server, string script, bool ownSession)
-    {
-        var program = Path.ChangeExtension(typeof(EventsCommandLine).Assembly.Location, null);
-        var start = new ProcessStartInfo(ownSession ? "setsid" : "bash")
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["EVENTS_URL"] = server.Address.ToString() },
-        };
-        if (ownSession)
-            start.ArgumentList.Add("bash");
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add(script.Replace("events ", $"'{program}' ", StringComparison.Ordinal));
-        return Process.Start(start)!;
-    }
-
-    private static async Task KillAsync(string signal, int process)
-    {
-        using var kill = Process.Start("kill", ["-" + signal, process.ToString(CultureInfo.InvariantCulture)]);
-        await kill.WaitForExitAsync();
     }
 }

@@ -155,8 +155,8 @@ public sealed class PublishTests
             .ThenJson(200, """{"results":[]}""");
         using var client = TestClient.Of(server, _time);
 
-        var results = await client.AcknowledgeAsync("orders", "billing", ["c1", "c2"]);
-        await client.AcknowledgeAsync("orders", "billing", upTo: "c9");
+        var results = await client.Subscriber("orders", "billing").AcknowledgeAsync(["c1", "c2"]);
+        await client.Subscriber("orders", "billing").AcknowledgeUpToAsync("c9");
 
         Assert.Equal([new("c1", "acknowledged"), new("c2", "unknown")], results);
         Assert.Equal(

@@ -33,10 +33,15 @@ internal static class Sse
     public static string End(string id = "c9", string stream = "orders") =>
         $"event: end\nid: {id}\ndata: {{\"stream\":\"{stream}\",\"head\":\"{id}\",\"reason\":\"completed\"}}\n\n";
 
+    /// <summary>An event that a subscriber is owed, as it comes beside the line.</summary>
+    public static string OwedEvent(int seq, int attempt = 1) =>
+        $"data: {EventJson(seq, attempt: attempt, critical: true)}\n\n";
+
     public static string EventJson(
-        int seq, string data = "{}", string stream = "orders", string type = "message", int attempt = 1) =>
+        int seq, string data = "{}", string stream = "orders", string type = "message", int attempt = 1,
+        bool critical = false) =>
         $"{{\"id\":\"c{seq}\",\"seq\":{seq},\"stream\":\"{stream}\",\"type\":\"{type}\",\"version\":1,"
-        + $"\"time\":\"2026-01-02T03:04:05.678Z\",\"critical\":false,\"data\":{data}"
+        + $"\"time\":\"2026-01-02T03:04:05.678Z\",\"critical\":{(critical ? "true" : "false")},\"data\":{data}"
         + (attempt > 1 ? $",\"attempt\":{attempt}" : "") + "}";
 
     public static async Task WriteAsync(HttpContext context, params string[] frames)

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using OrleansEvents.Client;
 
 namespace OrleansEvents.Tests.Client;
@@ -29,4 +31,10 @@ internal static class TestClient
 
     public static IEnumerable<long> Seqs(IEnumerable<StreamFrame> frames) =>
         frames.OfType<EventFrame>().Select(frame => frame.Event.Seq);
+
+    public static StreamEvent Event(string json) => StreamEvent.Parse(Encoding.UTF8.GetBytes(json));
+
+    /// <summary>The ids in the body of an acknowledgement.</summary>
+    public static IEnumerable<string> Ids(string body) =>
+        JsonElement.Parse(body).GetProperty("ids").EnumerateArray().Select(id => id.GetString()!);
 }

@@ -38,6 +38,28 @@ public sealed class WithServerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_CloudEvent_is_read_with_its_attributes_and_its_trace()
+    {
+        const string Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        await using var server = await StartAsync();
+        using var http = new HttpClient();
+        using var content = new StringContent($$"""
+            {"specversion":"1.0","type":"paid","id":"7","source":"/shop","subject":"o","traceparent":"{{Trace}}"}
+            """, System.Text.Encoding.UTF8, "application/cloudevents+json");
+        using var answer = await http.PostAsync(new Uri(server.Address, "/api/streams/shop/events"), content);
+        using var client = new EventsClient(server.Address);
+        await client.PublishAsync("shop", NewEvent.Of("plain", 1));
+        await client.CompleteAsync("shop");
+
+        var events = (await TestClient.AllAsync(client.ReadAsync("shop"))).OfType<EventFrame>().ToList();
+        var paid = events[0].Event;
+        Assert.Equal(("paid", "/shop 7", Trace), (paid.Type, paid.Key, paid.TraceParent));
+        Assert.Equal("o", paid.CloudEvent!.Value.GetProperty("subject").GetString());
+        Assert.Null(events[1].Event.CloudEvent);
+        Assert.Null(events[1].Event.TraceParent);
+    }
+
+    [Fact]
     public async Task A_subscriber_gets_what_it_has_not_acknowledged()
     {
         await using var server = await StartAsync();
@@ -48,9 +70,9 @@ public sealed class WithServerTests : IDisposable
                 number) with { Critical = true })]);
 
         var ids = await FirstAsync(client.ReadAsync("orders", asBilling), 200);
-        var results = await client.AcknowledgeAsync("orders", "billing", ids[..150]);
+        var results = await client.Subscriber("orders", "billing").AcknowledgeAsync(ids[..150]);
         var again = await FirstAsync(client.ReadAsync("orders", asBilling), 50);
-        await client.AcknowledgeAsync("orders", "billing", upTo: again[^1]);
+        await client.Subscriber("orders", "billing").AcknowledgeUpToAsync(again[^1]);
 
         Assert.All(results, result => Assert.Equal("acknowledged", result.Result));
         Assert.Equal(ids[150..], again);

@@ -13,19 +13,8 @@ internal static class GuideSnippet
         await client.PublishAsync("payments",
             NewEvent.Of("paid", new { Order = 1, Amount = 9.5 }) with { Critical = true });
 
-        await foreach (var frame in client.ReadAsync("payments", new ReadOptions { Subscriber = "billing" }))
-        {
-            switch (frame)
-            {
-                case EventFrame { Event: var arrived }:
-                    output.WriteLine($"{arrived.Seq} {arrived.Type} {arrived.Data}");
-                    await client.AcknowledgeAsync("payments", "billing", [arrived.Id]);
-                    break;
-                case GapFrame gap:
-                    output.WriteLine($"events may be missing: {gap.Reason}");
-                    break;
-            }
-        }
+        await foreach (var arrived in client.Subscribe("payments", "billing"))
+            output.WriteLine($"{arrived.Seq} {arrived.Type} {arrived.Data}");
         // end
     }
 }

@@ -22,6 +22,8 @@ internal sealed class ServerProcess : IDisposable
 
     public static string Dotnet => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
+    public int Id => _process.Id;
+
     public string Address { get; private set; } = "";
 
     /// <summary>Starts it and waits until it listens.</summary>

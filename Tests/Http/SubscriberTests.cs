@@ -18,7 +18,8 @@ public sealed class SubscriberTests(SharedServer shared) : IClassFixture<SharedS
         Assert.Equal(["a", "b"], listed.EnumerateArray().Select(each => each.GetProperty("subscriber").GetString()));
         Assert.Equal([1, 0], listed.EnumerateArray().Select(each => each.GetProperty("pending").GetInt32()));
         var one = (await _server.Get("/api/streams/list/subscribers/b")).Must(HttpStatusCode.OK).Json;
-        Assert.Equal(["subscriber", "pending", "connections", "acknowledged", "created", "lastSeen"],
+        Assert.Equal(["subscriber", "pending", "inFlight", "deadLetters", "connections", "acknowledged", "statistics",
+            "policy", "expires", "created", "lastSeen"],
             one.EnumerateObject().Select(member => member.Name));
         Assert.Equal(first, one.GetProperty("acknowledged").GetString());
         (await _server.Get("/api/streams/list/subscribers/c")).MustRefuse(404, "NOT_FOUND");

@@ -50,12 +50,29 @@ internal static class Given
     public static IEnumerable<string> Members(this JsonElement json) =>
         json.EnumerateObject().Select(member => member.Name);
 
+    public static Api.Sse.ConnectionTable Connections(this TestServer server) =>
+        server.Running.App.Services.GetRequiredService<Api.Sse.ConnectionTable>();
+
+    /// <summary>Until so many connections are open.</summary>
+    public static Task Left(this TestServer server, int count) => Until(() => server.Connections().Count == count);
+
+    /// <summary>The connection's id.</summary>
+    public static async Task<string> Connected(this SseReader reader) =>
+        (await reader.Next("connected")).Text("connection");
+
+    public static Task<Answer> Ask(this TestServer server, string connection, string what, string? id = null) =>
+        server.Post($"/api/connections/{connection}/{what}", id is null ? null : $"{{\"id\":\"{id}\"}}");
+
     public static int Missed(this SseFrame gap) => gap.Json.GetProperty("missed").GetInt32();
 
     public static int Clients(this SseFrame heartbeat) => heartbeat.Json.GetProperty("clients").GetInt32();
 
     /// <summary>The code in a system event.</summary>
     public static string? Code(this SseFrame @event) => @event.Json.GetProperty("data").GetProperty("code").GetString();
+
+    /// <summary>What a system event says of a connection.</summary>
+    public static string? Trouble(this SseFrame @event, string member) =>
+        @event.Json.GetProperty("data").GetProperty(member).GetString();
 
     public static IReadOnlyList<int> NumbersOf(this JsonElement page) =>
         [.. page.GetProperty("events").EnumerateArray().Select(each => each.GetProperty("data").GetInt32())];

@@ -1,4 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+using OrleansEvents.Storage.Memory;
+using OrleansEvents.Streams;
 using OrleansEvents.Tests.Http;
+using OrleansEvents.Tests.Storage;
 using Xunit;
 
 namespace OrleansEvents.Tests.Reading;
@@ -58,6 +62,47 @@ public sealed class HeartbeatTests
         await stop.CancelAsync();
         await publishing;
         Assert.Contains(reader.Frames, frame => frame.IsEvent);
+    }
+
+    [Fact]
+    public async Task Heartbeats_go_on_while_storage_does_not_answer()
+    {
+        var log = new FaultyLog(new MemoryEventLog());
+        await using var server = await TestServer.StartWith(services => services.AddSingleton<IEventLog>(log));
+        await server.Configure("s", """{"durable":true,"buffer":10}""");
+        for (var i = 0; i < 50; i++) await server.Engine().PublishFast("s", SlowReader.Data);
+        var held = log.Hold(call => call.Operation == LogOperation.Read);
+        await using var reader = await SseReader.Stream(server, "s", "after=0&heartbeat=0.1");
+        await using var other = await SseReader.Stream(server, "s", "after=0&heartbeat=0.1");
+        await held.Reached.WaitAsync(SseReader.Patience);
+        for (var i = 0; i < 3; i++) await reader.Next("heartbeat");
+        (await server.Ask(reader.Frames[0].Text("connection"), "test", "x")).Must(System.Net.HttpStatusCode.Accepted);
+        await reader.Next("test");
+        Assert.DoesNotContain(reader.Frames, frame => frame.IsEvent);
+        await other.DisposeAsync();
+        await server.Left(1);
+        held.Release();
+        Assert.Equal(1.To(50), (await reader.Events(50)).Select(each => (int)each.Seq));
+        Assert.DoesNotContain(reader.Frames, frame => frame.Event is "gap" or "problem");
+    }
+
+    [Fact]
+    public async Task Many_lines_that_lag_are_read_from_storage_a_few_at_a_time()
+    {
+        var log = new FaultyLog(new MemoryEventLog());
+        await using var server = await TestServer.StartWith(services => services.AddSingleton<IEventLog>(log),
+            "--Streams:Durable", "true", "--Streams:Buffer", "10");
+        for (var i = 0; i < 12 * 30; i++) await server.Engine().PublishFast($"a.{i % 12}", SlowReader.Data);
+        var held = log.Hold(call => call.Operation == LogOperation.Read);
+        await using var reader = await SseReader.Many(server, "a.*", "after=0&heartbeat=0.1");
+        await held.Reached.WaitAsync(SseReader.Patience);
+        for (var i = 0; i < 3; i++) await reader.Next("heartbeat");
+        Assert.Equal(4, log.Count(LogOperation.Read));
+        held.Release();
+        var events = await reader.Events(12 * 30);
+        foreach (var stream in events.GroupBy(each => each.Text("stream")))
+            Assert.Equal(1.To(30), stream.Select(each => (int)each.Seq));
+        Assert.DoesNotContain(reader.Frames, frame => frame.Event is "gap" or "problem");
     }
 
     [Fact]

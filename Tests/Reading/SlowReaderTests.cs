@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Sse;
 using OrleansEvents.Tests.Http;
 using Xunit;
 
@@ -5,45 +6,55 @@ namespace OrleansEvents.Tests.Reading;
 
 public sealed class SlowReaderTests
 {
-    private static readonly string s_data = $"\"{new string('x', 10_000)}\"";
+    private const int Events = 1500;
 
-    [Fact]
-    public async Task A_socket_that_takes_nothing_is_closed_and_said_so_while_others_get_everything()
+    [Theory]
+    [InlineData("direct")]
+    [InlineData("pipe")]
+    [InlineData("http2")]
+    [InlineData("tls")]
+    public async Task Who_reads_nothing_holds_up_nobody_and_is_told_what_it_missed(string way)
     {
-        await using var server = await TestServer.Start("--Sse:WriteTimeout", "0.5");
-        await server.Configure("s", """{"buffer":100000,"bufferBytes":20000000}""");
-        await using var system = await SseReader.Stream(server, "$system");
-        await system.Next("connected");
-        using var stalled = await RawConnection.Open(server.Address, receiveBuffer: 4096);
-        await stalled.Request("GET", "/api/streams/s/events", headers: "Accept: text/event-stream\r\n");
+        await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "3600");
+        using var stalled = await SlowReader.Open(server, "s", way);
+        await server.Left(1);
+        var connection = server.Connections().All.Single();
         await using var other = await SseReader.Stream(server, "s");
-        await other.Next("connected");
-        var engine = server.Engine();
-        for (var seq = 1; seq <= 1500; seq += 5)
-        {
-            // Never more on its way than pipes hold: the other is not slow, however busy the machine.
-            for (var i = 0; i < 5; i++) await engine.PublishFast("s", s_data);
-            Assert.Equal(seq.To(seq + 4).Select(each => (long)each), (await other.Events(5)).Select(each => each.Seq));
-        }
-        var said = (await system.Events(1))[0];
-        Assert.Equal(("connection_error", "SLOW_CLIENT"), (said.Text("type"), said.Code()));
-        await Given.Until(() => Connections(server) == 2);
-        Assert.Single(system.Frames, frame => frame.IsEvent);
+        await using var another = await SseReader.Stream(server, "s", version: new Version(2, 0));
+        await PublishToAll(server, other, another);
+        // All that time it has not read a byte, and what waits for it is not kept beyond the buffer.
+        Assert.NotNull(connection.BlockedSinceMs);
+        Assert.InRange(connection.Events, 0, Events - 101);
+        Assert.DoesNotContain(other.Frames.Concat(another.Frames), frame => frame.Event is "gap" or "problem");
+        Assert.Contains("\"reason\":\"slow\"", await stalled.Next("\"missed\":"), StringComparison.Ordinal);
+        await stalled.Next($"\"seq\":{Events},");
+        await Given.Until(() => connection.BlockedSinceMs is null);
+        Assert.Equal(0, server.Connections().Counts.ErrorCount);
     }
 
-    [Fact]
-    public async Task A_stalled_stream_of_an_HTTP2_connection_is_closed_and_the_others_go_on()
+    [Theory]
+    [InlineData("direct")]
+    [InlineData("pipe")]
+    [InlineData("http2")]
+    [InlineData("tls")]
+    public async Task Who_takes_nothing_is_closed_and_said_so_while_others_get_everything(string way)
     {
-        await using var server = await TestServer.Start("--Sse:WriteTimeout", "0.5");
-        await server.Configure("s", """{"buffer":100000,"bufferBytes":20000000}""");
+        await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "0.5");
         await using var system = await SseReader.Stream(server, "$system");
         await system.Next("connected");
-        await using var stalled = await SseReader.Stream(server, "s", version: new Version(2, 0));
-        await stalled.Next("connected");
-        var engine = server.Engine();
-        for (var i = 0; i < 1500; i++) await engine.PublishFast("s", s_data);
-        Assert.Equal("SLOW_CLIENT", (await system.Events(1))[0].Code());
-        await Given.Until(() => Connections(server) == 1);
+        using var stalled = await SlowReader.Open(server, "s", way);
+        await server.Left(2);
+        var connection = server.Connections().All.Single(each => each.Streams == "s");
+        await using var other = await SseReader.Stream(server, "s");
+        await PublishToAll(server, other);
+        var said = (await system.Events(1))[0];
+        Assert.Equal(("connection_error", "SLOW_CLIENT"), (said.Text("type"), said.Code()));
+        Assert.Equal(connection.Id, said.Trouble("connection"));
+        await server.Left(2);
+        Assert.True(connection.IsClosed);
+        Assert.Single(system.Frames, frame => frame.IsEvent);
+        var counts = server.Connections().Counts;
+        Assert.Equal((1, 0, 1), (counts.SlowClientDrops.Total, counts.Disconnects.Total, counts.ErrorCount));
     }
 
     [Fact]
@@ -56,12 +67,24 @@ public sealed class SlowReaderTests
             await server.Numbers("b", i, i);
             await reader.Next("connected");
         }
-        await Given.Until(() => Connections(server) == 0);
+        await server.Left(0);
         using var lease = (await server.Engine().Follow("b")).Value!;
         await Given.Until(() => lease.Feed.Watchers == 0);
         Assert.Equal(1, (await server.Engine().Describe("b")).Value!.Readers);
     }
 
-    private static int Connections(TestServer server) => ((Api.Sse.ConnectionTable)server.Running.App.Services
-        .GetService(typeof(Api.Sse.ConnectionTable))!).Count;
+    /// <summary>Publishes, and reads with each what was published before there is more.</summary>
+    private static async Task PublishToAll(TestServer server, params SseReader[] others)
+    {
+        foreach (var other in others) await other.Next("connected");
+        var engine = server.Engine();
+        for (var seq = 1; seq <= Events; seq += 5)
+        {
+            // Never more on its way than pipes hold: the others are not slow, however busy the machine.
+            for (var i = 0; i < 5; i++) await engine.PublishFast("s", SlowReader.Data);
+            foreach (var other in others)
+                Assert.Equal(seq.To(seq + 4).Select(each => (long)each),
+                    (await other.Events(5)).Select(each => each.Seq));
+        }
+    }
 }

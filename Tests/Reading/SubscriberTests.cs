@@ -59,6 +59,8 @@ public sealed class SubscriberTests
     public async Task Cut_at_every_frame_a_subscriber_that_acknowledges_gets_each_event_once_more_at_most(string start)
     {
         await using var server = await TestServer.Start();
+        (await server.Put("/api/streams/s/subscribers/a", """{"maxAttempts":100,"backoff":[0.001]}"""))
+            .Must(HttpStatusCode.Created);
         await Mixed(server, 1, 12);
         var ordinary = new List<int>();
         var critical = new List<int>();

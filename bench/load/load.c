@@ -16,16 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 128 * 1024, EVENTS_AT_ONCE = 256, CONNECT_AT_ONCE = 100 };
+enum { READ_SIZE = 128 * 1024, EVENTS_AT_ONCE = 256, CONNECT_AT_ONCE = 100, STALLED_BUFFER = 4096 };
 
 static struct options options;
 static int poller;
 static struct reader *readers;
 static struct publisher *publishers;
+static int *stalled;
 static struct shape shape;
 static struct tally tally;
 static struct published published = {.next = N_FIRST};
@@ -37,11 +39,14 @@ static void fail(const char *what)
     exit(3);
 }
 
-static int connect_to(int port)
+// A small receive buffer, where one is given, fills soon.
+static int connect_to(int port, int receive_buffer)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    if (receive_buffer)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -56,15 +61,42 @@ static void watch(int fd, void *what, uint32_t events)
         fail("epoll");
 }
 
-static void open_reader(struct reader *r)
+static void ask(int fd, const char *path)
 {
     char request[2048];
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n",
-        options.read, options.host_name);
-    r->fd = connect_to(options.port);
-    if (send(r->fd, request, (size_t)length, MSG_NOSIGNAL) != length)
+        path, options.host_name);
+    if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length)
         fail("request");
+}
+
+static void open_reader(struct reader *r)
+{
+    r->fd = connect_to(options.port, 0);
+    ask(r->fd, options.read);
     watch(r->fd, r, EPOLLIN);
+}
+
+static void open_stalled(void)
+{
+    stalled = calloc((size_t)options.stalled, sizeof *stalled);
+    for (int i = 0; i < options.stalled; i++) {
+        stalled[i] = connect_to(options.port, STALLED_BUFFER);
+        ask(stalled[i], options.stalled_read);
+    }
+}
+
+// How many of them the server still holds, with bytes that wait for them.
+static int still_stalled(void)
+{
+    int count = 0;
+    for (int i = 0, unread; i < options.stalled; i++) {
+        struct tcp_info info;
+        socklen_t size = sizeof info;
+        bool open = !getsockopt(stalled[i], IPPROTO_TCP, TCP_INFO, &info, &size) && info.tcpi_state == TCP_ESTABLISHED;
+        count += open && !ioctl(stalled[i], FIONREAD, &unread) && unread > 0;
+    }
+    return count;
 }
 
 static void read_from(struct reader *r)
@@ -174,7 +206,7 @@ static void open_publishers(void)
     publishers = calloc((size_t)options.publishers, sizeof *publishers);
     for (int i = 0; i < options.publishers; i++) {
         publisher_build(&publishers[i], &options);
-        publishers[i].fd = connect_to(options.port);
+        publishers[i].fd = connect_to(options.port, 0);
         watch(publishers[i].fd, &publishers[i], EPOLLIN | EPOLLOUT | EPOLLET);
     }
 }
@@ -210,6 +242,7 @@ int main(int argc, char **argv)
     struct result result = {.tally = &tally, .published = &published};
     if (options.publish)
         open_publishers();
+    open_stalled();
     if (options.read)
         open_readers();
     next_due = now_ns();
@@ -219,6 +252,7 @@ int main(int argc, char **argv)
     result.from = snapshot_take(&options, &tally, &published);
     run(options.seconds);
     result.to = snapshot_take(&options, &tally, &published);
+    result.stalled = still_stalled();
     if (options.publish)
         result.missing = drain();
     if (options.publishers > 1)

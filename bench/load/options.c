@@ -14,6 +14,7 @@ static const char usage[] =
     "  --pid N          server, for its CPU time       --critical    publish critical events\n"
     "  --bare           POST the data alone            --ready-by-head  no first frame to wait for\n"
     "  --type bench     of the events                  --host NAME   127.0.0.1 in the Host header\n"
+    "  --stalled 0      connections that read nothing of --stalled-read PATH\n"
     "Prints one JSON line. Exit: 0, 1 when something was lost or refused, 2 for bad options.\n";
 
 static const struct option names[] = {
@@ -21,7 +22,7 @@ static const struct option names[] = {
     {"connections", 1, 0, 'c'}, {"publishers", 1, 0, 'P'}, {"pipeline", 1, 0, 'l'}, {"batch", 1, 0, 'b'},
     {"size", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"rate", 1, 0, 'R'}, {"warmup", 1, 0, 'W'},
     {"seconds", 1, 0, 'S'}, {"pid", 1, 0, 'i'}, {"critical", 0, 0, 'C'}, {"bare", 0, 0, 'B'},
-    {"ready-by-head", 0, 0, 'h'}, {0, 0, 0, 0},
+    {"ready-by-head", 0, 0, 'h'}, {"stalled", 1, 0, 'x'}, {"stalled-read", 1, 0, 'X'}, {0, 0, 0, 0},
 };
 
 static void refuse(const char *why)
@@ -40,6 +41,8 @@ static void check(const struct options *o)
         refuse("--read needs --connections");
     if (o->size < 64 || o->batch < 1 || o->pipeline < 1 || o->publishers < 1)
         refuse("--size is 64 or more, --batch, --pipeline and --publishers 1 or more");
+    if (o->stalled < 0 || (o->stalled && !o->stalled_read))
+        refuse("--stalled needs --stalled-read");
     if (o->read && o->window < o->batch)
         refuse("--window is smaller than --batch");
 }
@@ -69,6 +72,8 @@ struct options options_read(int argc, char **argv)
         case 'i': o.pid = atoi(optarg); break;
         case 'C': o.critical = true; break;
         case 'B': o.bare = true; break;
+        case 'x': o.stalled = atoi(optarg); break;
+        case 'X': o.stalled_read = optarg; break;
         case 'h': o.ready_by_head = true; break;
         default: refuse("unknown option");
         }

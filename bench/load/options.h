@@ -21,6 +21,8 @@ struct options {
     pid_t pid;                 // the server, for its processor time
     bool critical;
     bool bare;                 // POST the data alone, for servers without an envelope
+    int stalled;               // further connections that ask for the stream and read nothing of the answer
+    const char *stalled_read;  // what they ask for
     bool ready_by_head;        // servers that send no first frame of their own
 };
 

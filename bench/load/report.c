@@ -44,7 +44,7 @@ void result_print(const struct options *o, const struct result *r)
     const struct tally *t = r->tally;
     printf("{\"connections\":%d,\"publishers\":%d,\"pipeline\":%d,\"batch\":%d,\"size\":%d,",
         o->connections, o->publishers, o->pipeline, o->batch, o->size);
-    printf("\"window\":%d,\"rate\":%.1f,", o->window, o->rate);
+    printf("\"window\":%d,\"rate\":%.1f,\"stalled\":%d,", o->window, o->rate, r->stalled);
     print_rates(r);
     printf("\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"answer_p50_ms\":%.3f,\"answer_p99_ms\":%.3f,",
         latency_ms(&t->latency, 0.5), latency_ms(&t->latency, 0.99),

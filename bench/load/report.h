@@ -15,6 +15,7 @@ struct snapshot {
 
 struct result {
     struct snapshot from, to;
+    int stalled;                       // connections that read nothing and are still open
     uint64_t missing;                  // published, never received
     const struct tally *tally;
     const struct published *published;
