@@ -9,31 +9,46 @@ internal sealed partial class StreamHost
     /// <summary>The next events for a session to carry beside its line.</summary>
     public async ValueTask<OwedPage> Take(SubscriberSession session, int limit, int maxBytes)
     {
-        List<OwedEvent> taken = [];
-        Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
-        if (taken.Count == 0) return new OwedPage(new EventRun(), []);
-        EventRun run;
-        try
+        while (true)
         {
-            run = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            List<OwedEvent> taken = [];
+            Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
+            if (taken.Count == 0) return new OwedPage(new EventRun(), []);
+            EventRun read;
+            try
+            {
+                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            }
+            catch (LogUnavailableException)
+            {
+                Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
+                throw;
+            }
+            using (read)
+                if (StillGiven(session, taken, read) is { } page) return page;
         }
-        catch (LogUnavailableException)
+    }
+
+    /// <summary>Of what was taken and read what nobody has acknowledged meanwhile; null when that is nothing. The rest
+    /// is given back.</summary>
+    private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read)
+    {
+        var (run, attempts, next) = (new EventRun(), new List<int>(), 0);
+        Act(session.Entry, (state, _) =>
         {
-            Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
-            throw;
-        }
-        var attempts = new int[run.Count];
-        var next = 0;
-        for (var i = 0; i < attempts.Length; i++)
-        {
-            while (taken[next].Seq != run.Slots[i].Seq) next++;
-            attempts[i] = taken[next++].Attempt;
-        }
-        if (next < taken.Count) Act(session.Entry, (state, _) =>
-        {
-            for (var i = next; i < taken.Count; i++) state.GiveBack(session.Slot, taken[i].Seq);
+            foreach (ref readonly var slot in read.Slots)
+            {
+                while (taken[next].Seq != slot.Seq) next++;
+                var attempt = taken[next++].Attempt;
+                if (!state.IsGiven(session.Slot, slot.Seq)) continue;
+                run.Append(slot, read.FrameOf(slot));
+                attempts.Add(attempt);
+            }
+            for (; next < taken.Count; next++) state.GiveBack(session.Slot, taken[next].Seq);
         });
-        return new OwedPage(run, attempts);
+        if (run.Count > 0) return new OwedPage(run, attempts);
+        run.Dispose();
+        return null;
     }
 
     /// <summary>What the line of a session does with events.</summary>

@@ -192,7 +192,7 @@ public sealed partial class Subscription
             if (index < 0) continue;
             ref var entry = ref Entries[index];
             if ((entry.Carriers & carrier.Bit) == 0) continue;
-            // Acknowledged before its bytes were told to have gone out: should that fail, it was delivered all the same.
+            // Acknowledged before that was told: should it fail, it was delivered all the same.
             var isEarly = entry is { State: State.Acknowledging, Before: State.Sending };
             if (isEarly || entry.State == State.Sending)
             {

@@ -41,7 +41,7 @@ internal sealed partial class SubscriptionModel
             if (isHeldUp && (each.Phase != Phase.Waiting || each.Attempts == 0)) continue;
             if (each.Seq > connection.LineSeq && each.Seq > connection.Through && each.Attempts < 2) continue;
             Assert.False(each.Phase is Phase.Waiting or Phase.Sending or Phase.InFlight
-                && !each.Carriers.Contains(connection), $"{each.Seq} is kept from {connection.LineSeq} {connection.Through}: {this}");
+                && !each.Carriers.Contains(connection), $"{each.Seq} is kept from {connection.LineSeq}: {this}");
         }
     }
 

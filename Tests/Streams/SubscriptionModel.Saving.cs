@@ -128,9 +128,7 @@ internal sealed partial class SubscriptionModel
         _replaying.UnionWith(_owed.Values.Where(each => each.IsReplayed).Select(each => each.Seq));
         State = _store.Load(_head, Limits, Now);
         ParkOverflow();
-        Assert.Empty(_store.Parked.Keys.Intersect(_forGood));
-        Assert.Empty(_owed.Keys.Intersect(_forGood));
-        Assert.Empty(_promised.Except(_forGood).Except(_released).Except(_owed.Keys).Except(_parked.Keys));
+        CheckPromises();
     }
 
     private Owed Load(Owed stored, bool isReplayed)
@@ -177,7 +175,7 @@ internal sealed partial class SubscriptionModel
     {
         if (saving.Change is { } policy)
         {
-            var changes = policy.Mode != _policy.Mode || policy.Webhook is null != _policy.Webhook is null;
+            var changes = policy.Mode != _policy.Mode || policy.Webhook != _policy.Webhook;
             _policy = policy;
             Assert.Equal(changes, State.TakeSharesChanged());
             foreach (var connection in _connections) connection.IsOver |= changes;

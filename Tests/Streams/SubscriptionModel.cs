@@ -14,10 +14,10 @@ internal sealed partial class SubscriptionModel
 
     private readonly Random _random;
     private readonly SubscriptionStore _store = new();
-    private readonly SortedDictionary<long, Owed> _owed = [];
-    private readonly SortedDictionary<long, (long At, bool Critical, bool Durable)> _ring = [];
+    private readonly SortedList<long, Owed> _owed = [];
+    private readonly SortedList<long, (long At, bool Critical, bool Durable)> _ring = [];
 
-    /// <summary>Published and owed, whatever became of it.</summary>
+    /// <summary>Published and owed, until it is acknowledged for good or released.</summary>
     private readonly HashSet<long> _promised = [];
 
     /// <summary>Acknowledged, and answered as stored.</summary>
@@ -39,6 +39,15 @@ internal sealed partial class SubscriptionModel
         State = new Subscription("s", _policy, isExplicit: true, 0, 0, Limits, Now);
         BeginSave();
         Saved(happens: true, succeeds: true);
+    }
+
+    /// <summary>What is owed, parked, or need not come: nothing else may have become of an event.</summary>
+    private void CheckPromises()
+    {
+        _promised.RemoveWhere(seq => _forGood.Contains(seq) || _released.Contains(seq));
+        Assert.DoesNotContain(_promised, seq => !_owed.ContainsKey(seq) && !_parked.ContainsKey(seq));
+        Assert.DoesNotContain(_owed.Keys, _forGood.Contains);
+        Assert.DoesNotContain(_parked.Keys, _forGood.Contains);
     }
 
     public static SubscriptionLimits Limits { get; } = new(6, TimeSpan.FromMilliseconds(9000),
@@ -119,6 +128,7 @@ internal sealed partial class SubscriptionModel
         if (lost.IsReplayed) _unpark.Add(lost.Seq);
         if (!lost.IsVolatile) _released.Add(lost.Seq);
         Abandon(lost);
+        FollowAssignments(isDispatched: true);
     }
 
     private void Tick()
