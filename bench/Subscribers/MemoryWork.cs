@@ -12,15 +12,22 @@ internal static class MemoryWork
 {
     private const int Subscribers = 10_000;
     private const int Events = 100;
+    private const int Control = 100_000;
 
     public static async Task<string> Run(int streams, string folder)
     {
         var each = Subscribers / streams;
         var population = await Population.Start(folder, Events);
+        // As many events without a subscriber: what they take themselves.
+        await population.Warm();
+        var bare = await Settled();
+        for (var stream = 0; stream < streams; stream++) await population.Publish(Control + stream);
         var empty = await Settled();
+        var events = new Usage(empty.Heap - bare.Heap, empty.Resident - bare.Resident);
         await population.Register(streams, each, """{"ackWait":3600,"backoff":[3600]}""");
         var registered = await Settled();
         for (var stream = 0; stream < streams; stream++) await population.Publish(stream);
+        registered = new Usage(registered.Heap + events.Heap, registered.Resident + events.Resident);
         var waiting = await Settled();
         var sessions = new ISubscriberSession[Subscribers];
         await Population.Each(Subscribers, async index => sessions[index] = await Deliver(population, index, each));
@@ -28,8 +35,9 @@ internal static class MemoryWork
         foreach (var session in sessions) session.Dispose();
         var failed = await Settled();
         var line = string.Create(CultureInfo.InvariantCulture,
-            $"{{\"streams\":{streams},\"subscriber_heap\":{PerSubscriber(registered.Heap - empty.Heap)},"
-            + $"\"subscriber_rss\":{PerSubscriber(registered.Resident - empty.Resident)},"
+            $"{{\"streams\":{streams},\"events_heap\":{PerEntry(events.Heap)},\"events_rss\":{PerEntry(events.Resident)},"
+            + $"\"subscriber_heap\":{PerSubscriber(registered.Heap - events.Heap - empty.Heap)},"
+            + $"\"subscriber_rss\":{PerSubscriber(registered.Resident - events.Resident - empty.Resident)},"
             + $"{Entry("waiting", waiting, registered)},{Entry("in_flight", inFlight, registered)},"
             + $"{Entry("failed", failed, registered)},\"rss\":{failed.Resident}}}");
         Console.WriteLine(line);

@@ -38,6 +38,15 @@ internal sealed class Population : IAsyncDisposable
             Stream(index / subscribersEach), Name(index), json, default)).Refusal));
     }
 
+    /// <summary>What is made once by the first use.</summary>
+    public async Task Warm()
+    {
+        var warm = Encoding.UTF8.GetBytes("""{"owed":"all"}""");
+        await Engine.ConfigureSubscriber("warm", Name(0), warm, default);
+        Require((await Engine.Publish("warm", events, null, default)).Refusal);
+        await Engine.Delete("warm", default);
+    }
+
     public async ValueTask Publish(int stream) =>
         Require((await Engine.Publish(Stream(stream), events, null, default)).Refusal);
 

@@ -19,6 +19,7 @@ internal static class PublishingWork
         await population.Register(1, subscribers, """{"maxPending":1000000}""");
         await Repeat(population, Warmup);
         var cpu = Process.GetCurrentProcess().TotalProcessorTime;
+        var paused = GC.GetTotalPauseDuration();
         var watch = Stopwatch.StartNew();
         var waits = await Repeat(population, Measured);
         var seconds = watch.Elapsed.TotalSeconds;
@@ -26,6 +27,7 @@ internal static class PublishingWork
         waits.Sort();
         return string.Create(CultureInfo.InvariantCulture,
             $"{{\"subscribers\":{subscribers},\"publishes_per_s\":{waits.Count / seconds:F0},\"cpu_us\":{used:F1},"
+            + $"\"gc_pause_us\":{(GC.GetTotalPauseDuration() - paused).TotalMicroseconds / waits.Count:F1},"
             + $"\"p50_us\":{waits[waits.Count / 2]:F0},\"p99_us\":{waits[waits.Count * 99 / 100]:F0}}}");
     }
 

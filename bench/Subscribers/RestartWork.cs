@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 
@@ -33,6 +34,8 @@ internal static class RestartWork
             var ready = watch.Elapsed.TotalSeconds;
             var (subscribers, pending) = await Ask(http, streams);
             var served = watch.Elapsed.TotalSeconds;
+            server.Refresh();
+            var cpu = server.TotalProcessorTime.TotalSeconds;
             var alone = await CpuOf(server, Idle);
             using var readers = new OwedReaders(http);
             await readers.Connect(streams, subscribers, Connections);
@@ -41,7 +44,7 @@ internal static class RestartWork
             server.Refresh();
             return string.Create(CultureInfo.InvariantCulture,
                 $"{{\"streams\":{streams},\"subscribers\":{subscribers},\"pending\":{pending},\"ready_s\":{ready:F2},"
-                + $"\"served_s\":{served:F2},\"idle_percent\":{alone:F2},\"connected_percent\":{connected:F2},"
+                + $"\"served_s\":{served:F2},\"served_cpu_s\":{cpu:F2},\"idle_percent\":{alone:F2},\"connected_percent\":{connected:F2},"
                 + $"\"rss\":{server.WorkingSet64}}}");
         }
         finally
@@ -69,8 +72,7 @@ internal static class RestartWork
         var (subscribers, pending) = (0, 0L);
         await Population.Each(streams, async index =>
         {
-            var list = await http.GetFromJsonAsync<JsonElement>(
-                $"api/streams/{Population.Stream(index)}/subscribers");
+            var list = await List(http, $"api/streams/{Population.Stream(index)}/subscribers");
             foreach (var each in list.GetProperty("subscribers").EnumerateArray())
             {
                 Interlocked.Increment(ref subscribers);
@@ -78,6 +80,18 @@ internal static class RestartWork
             }
         });
         return (subscribers, pending);
+    }
+
+    /// <summary>What passes its limit is answered 504 and goes on.</summary>
+    private static async Task<JsonElement> List(HttpClient http, string path)
+    {
+        while (true)
+        {
+            using var answer = await http.GetAsync(path);
+            if (answer.StatusCode == HttpStatusCode.GatewayTimeout) continue;
+            answer.EnsureSuccessStatusCode();
+            return await answer.Content.ReadFromJsonAsync<JsonElement>();
+        }
     }
 
     /// <summary>Of one core, in percent, as the system counts it for the whole process.</summary>

@@ -20,6 +20,7 @@ internal sealed class StormWork : IDisposable
     private readonly HttpClient http;
     private readonly List<StormReader> readers = [];
     private readonly List<(long From, long To)> quiet = [];
+    private readonly List<(long From, long To)> bursts = [];
     private readonly List<(long From, long To)> storms = [];
     private readonly Uri address;
     private string ids = "";
@@ -34,19 +35,21 @@ internal sealed class StormWork : IDisposable
     {
         using var storm = new StormWork(address);
         await storm.Prepare();
-        using var ordinary = new Probe(address, "probe.ordinary", readers: 8, everyMs: 5, critical: false);
+        using var ordinary = new Probe(address, "probe.ordinary", readers: 8, everyMs: 3, critical: false);
         using var critical = new Probe(address, "probe.critical", readers: 4, everyMs: 10, critical: true);
         await storm.Strike();
         storm.quiet.Clear();
+        storm.bursts.Clear();
         storm.storms.Clear();
         for (var watch = Stopwatch.StartNew(); watch.Elapsed < time;) await storm.Strike();
         ordinary.Dispose();
         critical.Dispose();
-        var lasted = storm.storms.Average(each => Stopwatch.GetElapsedTime(each.From, each.To).TotalSeconds);
+        var lasted = storm.bursts.Average(each => Stopwatch.GetElapsedTime(each.From, each.To).TotalSeconds);
         return string.Create(CultureInfo.InvariantCulture,
-            $"{{\"storms\":{storm.storms.Count},\"lasted_s\":{lasted:F2},"
+            $"{{\"storms\":{storm.storms.Count},\"burst_s\":{lasted:F2},"
             + $"{Distribution("ordinary_quiet", ordinary.During(storm.quiet))},"
             + $"{Distribution("ordinary_storm", ordinary.During(storm.storms))},"
+            + $"{Distribution("ordinary_burst", ordinary.During(storm.bursts))},"
             + $"{Distribution("critical_quiet", critical.During(storm.quiet))},"
             + $"{Distribution("critical_storm", critical.During(storm.storms))}}}");
     }
@@ -63,7 +66,7 @@ internal sealed class StormWork : IDisposable
         await Population.Each(Subscribers, index => Send(HttpMethod.Put,
             $"{Stream}/subscribers/{Population.Name(index)}", """{"ackWait":3600,"maxAttempts":100}"""));
         var one = $$"""{"type":"bench","critical":true,"data":"{{new string('x', 198)}}"}""";
-        var made = await Send(HttpMethod.Post, $"{Stream}/events?each=true",
+        var made = await Send(HttpMethod.Post, $"{Stream}/events?events=true",
             $"[{string.Join(',', Enumerable.Repeat(one, Events))}]");
         ids = string.Join(',', JsonSerializer.Deserialize<JsonElement>(made).GetProperty("events").EnumerateArray()
             .Select(each => $"\"{each.GetProperty("id").GetString()}\""));
@@ -85,7 +88,9 @@ internal sealed class StormWork : IDisposable
         var came = readers.Sum(reader => reader.Received) - before;
         if (came < Subscribers * (long)Events * 200) throw new InvalidOperationException($"only {came} bytes came");
         quiet.Add((due - 2 * Stopwatch.Frequency, due - Stopwatch.Frequency / 10));
-        storms.Add((due, readers.Max(reader => reader.LastAt) + Stopwatch.Frequency));
+        var last = readers.Max(reader => reader.LastAt);
+        bursts.Add((due, last));
+        storms.Add((due, last + Stopwatch.Frequency * 3 / 2));
     }
 
     private async Task Quietness()
