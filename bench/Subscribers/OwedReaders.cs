@@ -28,17 +28,17 @@ internal sealed class OwedReaders(HttpClient http) : IDisposable
         response.EnsureSuccessStatusCode();
         lock (responses) responses.Add(response);
         var body = new StreamReader(await response.Content.ReadAsStreamAsync());
-        var (left, head, last) = (-1, "", "");
+        var (left, last) = (-1, "");
         while (left != 0 && await body.ReadLineAsync() is { } line)
         {
             if (!line.StartsWith("data:", StringComparison.Ordinal)) continue;
             var data = JsonSerializer.Deserialize<JsonElement>(line.AsSpan(5));
-            if (left < 0) (left, head) = (data.GetProperty("pending").GetInt32(), data.GetProperty("head").GetString()!);
+            if (left < 0) left = data.GetProperty("pending").GetInt32();
             else if (data.TryGetProperty("id", out var id)) (left, last) = (left - 1, id.GetString()!);
         }
-        if (last != head) throw new InvalidOperationException($"{subscriber} was not given {head}");
+        if (left > 0) throw new InvalidOperationException($"{subscriber} was not given {left} events");
         using var answer = await http.PostAsJsonAsync($"api/streams/{stream}/subscribers/{subscriber}/ack",
-            new { upTo = head });
+            new { upTo = last });
         answer.EnsureSuccessStatusCode();
         _ = Drain(body);
     }
