@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Streams;
@@ -20,12 +21,14 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
     private readonly Dictionary<(string Stream, string Subscriber), Remembered> _failing = [];
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _cut;
+    private readonly ServerMeter _meter;
     private long _sent;
     private long _failed;
 
-    public WebhookPushers(IEventStreams streams, SystemEvents system, ServerOptions options, TimeProvider time,
-        IHostApplicationLifetime lifetime, ILogger<WebhookPushers> logger)
+    public WebhookPushers(IEventStreams streams, SystemEvents system, ServerOptions options, ServerMeter meter,
+        TimeProvider time, IHostApplicationLifetime lifetime, ILogger<WebhookPushers> logger)
     {
+        _meter = meter;
         (Streams, System, Options, Time, Logger) = (streams, system, options.Webhooks, time, logger);
         _shutdown = options.Shutdown;
         _cut = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -85,10 +88,12 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Counts what came of a request.</summary>
-    public void Count(in WebhookResult result)
+    /// <summary>Counts what came of a request, and the bytes of its body.</summary>
+    public void Count(in WebhookResult result, int bytes)
     {
         Interlocked.Increment(ref _sent);
+        _meter.DeliveredEvents.Add(2, 1);
+        _meter.DeliveredBytes.Add(2, bytes);
         if (result.Outcome != WebhookOutcome.Acknowledged) Interlocked.Increment(ref _failed);
     }
 
@@ -160,22 +165,26 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
     {
         var begun = await Streams.Subscribe(stream, subscriber, SessionKind.Push);
         if (begun.Refusal is { } refusal)
-            return refusal.Code is ErrorCode.NotFound or ErrorCode.InvalidInput or ErrorCode.RateLimited;
+            return refusal.Code is ErrorCode.NotFound or ErrorCode.InvalidInput;
         if (begun.Value is not { } session) return true;
         using (session)
         {
             if (session.Policy.Webhook is not { } webhook) return true;
             var made = WebhookTarget.Create(webhook, Options);
-            if (made.Refusal is { } unfit)
-            {
-                // Taken under other settings than these.
-                Refused(Logger, subscriber, stream, unfit.Detail);
-                return (await Streams.DisablePush(stream, subscriber, unfit.Detail)).Refusal is null;
-            }
+            if (made.Refusal is { } unfit) return await Disable(stream, subscriber, webhook, unfit.Detail);
             var circuit = Recall((stream, subscriber), webhook);
             await new WebhookPusher(this, stream, subscriber, session, made.Value!, circuit).Run();
             Remember((stream, subscriber), webhook, circuit);
         }
+        return true;
+    }
+
+    /// <summary>A webhook that was taken under other settings than these.</summary>
+    private async Task<bool> Disable(string stream, string subscriber, WebhookPolicy webhook, string reason)
+    {
+        if ((await Streams.DisablePush(stream, subscriber, reason)).Refusal is not null) return false;
+        Refused(Logger, subscriber, stream, reason);
+        await System.WebhookDisabled(stream, subscriber, webhook.Url.Split('?')[0], Time.GetUtcNow(), reason);
         return true;
     }
 
