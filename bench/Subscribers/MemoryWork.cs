@@ -35,7 +35,8 @@ internal static class MemoryWork
         foreach (var session in sessions) session.Dispose();
         var failed = await Settled();
         var line = string.Create(CultureInfo.InvariantCulture,
-            $"{{\"streams\":{streams},\"events_heap\":{PerEntry(events.Heap)},\"events_rss\":{PerEntry(events.Resident)},"
+            $"{{\"streams\":{streams},\"events_heap\":{PerEntry(events.Heap)},"
+            + $"\"events_rss\":{PerEntry(events.Resident)},"
             + $"\"subscriber_heap\":{PerSubscriber(registered.Heap - events.Heap - empty.Heap)},"
             + $"\"subscriber_rss\":{PerSubscriber(registered.Resident - events.Resident - empty.Resident)},"
             + $"{Entry("waiting", waiting, registered)},{Entry("in_flight", inFlight, registered)},"

@@ -22,7 +22,8 @@ internal sealed class OwedReaders(HttpClient http) : IDisposable
 
     private async Task Connect(string stream, string subscriber)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"api/streams/{stream}/events?subscriber={subscriber}");
+        using var request = new HttpRequestMessage(HttpMethod.Get,
+            $"api/streams/{stream}/events?subscriber={subscriber}");
         request.Headers.Accept.ParseAdd("text/event-stream");
         var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         response.EnsureSuccessStatusCode();

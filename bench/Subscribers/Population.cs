@@ -19,7 +19,8 @@ internal sealed class Population : IAsyncDisposable
         this.running = running;
         Engine = running.App.Services.GetRequiredService<IEventStreams>();
         var data = Encoding.ASCII.GetBytes($"\"{new string('x', DataBytes - 2)}\"");
-        events = [.. Enumerable.Range(0, batch).Select(_ => new NewEvent("bench"u8.ToArray(), 1, data, Critical: true))];
+        events = [.. Enumerable.Range(0, batch).Select(_ =>
+            new NewEvent("bench"u8.ToArray(), 1, data, Critical: true))];
     }
 
     public IEventStreams Engine { get; }

@@ -43,9 +43,9 @@ internal static class RestartWork
             var connected = await CpuOf(server, Idle);
             server.Refresh();
             return string.Create(CultureInfo.InvariantCulture,
-                $"{{\"streams\":{streams},\"subscribers\":{subscribers},\"pending\":{pending},\"ready_s\":{ready:F2},"
-                + $"\"served_s\":{served:F2},\"served_cpu_s\":{cpu:F2},\"idle_percent\":{alone:F2},\"connected_percent\":{connected:F2},"
-                + $"\"rss\":{server.WorkingSet64}}}");
+                $"{{\"streams\":{streams},\"subscribers\":{subscribers},\"pending\":{pending},"
+                + $"\"ready_s\":{ready:F2},\"served_s\":{served:F2},\"served_cpu_s\":{cpu:F2},"
+                + $"\"idle_percent\":{alone:F2},\"connected_percent\":{connected:F2},\"rss\":{server.WorkingSet64}}}");
         }
         finally
         {

@@ -82,8 +82,8 @@ internal sealed class StormWork : IDisposable
         var before = readers.Sum(reader => reader.Received);
         await Population.Each(Subscribers, index => Send(HttpMethod.Post,
             $"{Stream}/subscribers/{Population.Name(index)}/nack", string.Create(CultureInfo.InvariantCulture,
-                $$"""{"ids":[{{ids}}],"delay":{{Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due).TotalSeconds}}}""")));
-        await Task.Delay(Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due));
+                $$"""{"ids":[{{ids}}],"delay":{{Until(due).TotalSeconds}}}""")));
+        await Task.Delay(Until(due));
         await Quietness();
         var came = readers.Sum(reader => reader.Received) - before;
         if (came < Subscribers * (long)Events * 200) throw new InvalidOperationException($"only {came} bytes came");
@@ -92,6 +92,8 @@ internal sealed class StormWork : IDisposable
         bursts.Add((due, last));
         storms.Add((due, last + Stopwatch.Frequency * 3 / 2));
     }
+
+    private static TimeSpan Until(long due) => Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due);
 
     private async Task Quietness()
     {
