@@ -31,7 +31,7 @@ public sealed record SubscribeOptions
     public int BatchSize { get; init; } = 100;
 
     /// <summary>So long an acknowledgement waits for others to go with: 0 sends each at once.</summary>
-    public TimeSpan BatchDelay { get; init; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan BatchDelay { get; init; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
     /// So many acknowledgements may be on their way: at this number the next event waits until some are stored. At

@@ -94,10 +94,15 @@ internal sealed partial class StreamHost
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
         IReadOnlyList<NackResult> results = [];
-        Act(entry, (state, now) => results = state.Nack(
-            [.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)], request.Delay,
-            request.Reason, now));
+        var saved = await Save(entry, state =>
+        {
+            results = state.Nack([.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)],
+                request.Delay, request.Reason, context.Now);
+            return results.Contains(NackResult.Parked);
+        });
         if (results.Count == 0) return null;
+        // What is said to be parked is: whoever lists dead letters next finds it.
+        if (!saved && results.Contains(NackResult.Parked)) return StoreCircuit.Untaken;
         return Outcome.Of<IReadOnlyList<NotAcknowledged>>(
             [.. request.Ids.Zip(results, (id, result) => new NotAcknowledged(id, result))]);
     }

@@ -151,18 +151,13 @@ internal sealed partial class SseConnection
             line.Reader.Pass(block, block.Count);
             return;
         }
-        var taken = _output.Take(block);
+        var taken = WriteWhole(line, block);
         for (var i = 0; i < block.Count; i++)
         {
             if (carry[i] != LineCarry.Owed) continue;
             if (i < taken) _carried.Add(block[i].Seq);
             else _claimed.Add(block[i].Seq);
         }
-        _events += taken;
-        line.Reader.Pass(block, taken);
-        if (_table.Logger.IsEnabled(LogLevel.Debug))
-            Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
-        line.ToldSeq = line.Reader.Seq;
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,

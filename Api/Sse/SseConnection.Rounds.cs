@@ -210,25 +210,32 @@ internal sealed partial class SseConnection
     {
         using (block)
         {
-            if (_shape.IsPlain && _subscriber is null)
-            {
-                var taken = _output.Take(block);
-                _events += taken;
-                if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, block, taken, Id);
-                line.Reader.Pass(block, taken);
-                if (_table.Logger.IsEnabled(LogLevel.Debug))
-                    Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
-                line.ToldSeq = line.Reader.Seq;
-                return;
-            }
             if (_subscriber is not null)
             {
                 WriteOwing(line, block);
                 return;
             }
+            if (_shape.IsPlain)
+            {
+                WriteWhole(line, block);
+                return;
+            }
             for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i]);
             line.Reader.Pass(block, block.Count);
         }
+    }
+
+    /// <summary>Frames as they are, as many as the output takes; returns how many.</summary>
+    private int WriteWhole(StreamLine line, FeedBlock block)
+    {
+        var taken = _output.Take(block);
+        _events += taken;
+        if (Spans.AreWanted) Spans.Deliver(line.Feed.Stream, block, taken, Id);
+        line.Reader.Pass(block, taken);
+        if (_table.Logger.IsEnabled(LogLevel.Debug))
+            Carried(_table.Logger, Id, line.Feed.Stream, taken, block[0].Seq, line.Reader.Seq, line.Position);
+        line.ToldSeq = line.Reader.Seq;
+        return taken;
     }
 
     private void WriteEvent(StreamLine line, ReadOnlySpan<byte> frame, in EventSlot slot,

@@ -53,26 +53,22 @@ internal sealed partial class WebhookPusher
             return;
         _settling = Settle([.. _unsettled]);
         _unsettled.Clear();
+        // Behind its end: a loop that is woken before would find it still under way, and sleep.
+        _ = _settling.ContinueWith(static (_, pusher) => ((WebhookPusher)pusher!).Wake(), this,
+            TaskScheduler.Default);
     }
 
     private async Task<List<Sent>> Settle(IReadOnlyList<Sent> batch)
     {
         var left = new List<Sent>();
-        try
+        foreach (var same in batch.GroupBy(sent => sent.Result!.Value.Outcome == WebhookOutcome.Acknowledged
+            ? null : NackOf(sent)))
         {
-            foreach (var same in batch.GroupBy(sent => sent.Result!.Value.Outcome == WebhookOutcome.Acknowledged
-                ? null : NackOf(sent)))
-            {
-                var ids = same.Select(sent => sent.Event.Id).ToList();
-                var refusal = same.Key is { } nack
-                    ? (await all.Streams.Nack(stream, subscriber, nack with { Ids = ids }, default)).Refusal
-                    : (await all.Streams.Acknowledge(stream, subscriber, new AckRequest(ids, null), default)).Refusal;
-                if (refusal is { Code: not ErrorCode.NotFound }) left.AddRange(same);
-            }
-        }
-        finally
-        {
-            Wake();
+            var ids = same.Select(sent => sent.Event.Id).ToList();
+            var refusal = same.Key is { } nack
+                ? (await all.Streams.Nack(stream, subscriber, nack with { Ids = ids }, default)).Refusal
+                : (await all.Streams.Acknowledge(stream, subscriber, new AckRequest(ids, null), default)).Refusal;
+            if (refusal is { Code: not ErrorCode.NotFound }) left.AddRange(same);
         }
         return left;
     }

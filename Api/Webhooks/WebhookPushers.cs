@@ -160,22 +160,26 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
     {
         var begun = await Streams.Subscribe(stream, subscriber, SessionKind.Push);
         if (begun.Refusal is { } refusal)
-            return refusal.Code is ErrorCode.NotFound or ErrorCode.InvalidInput or ErrorCode.RateLimited;
+            return refusal.Code is ErrorCode.NotFound or ErrorCode.InvalidInput;
         if (begun.Value is not { } session) return true;
         using (session)
         {
             if (session.Policy.Webhook is not { } webhook) return true;
             var made = WebhookTarget.Create(webhook, Options);
-            if (made.Refusal is { } unfit)
-            {
-                // Taken under other settings than these.
-                Refused(Logger, subscriber, stream, unfit.Detail);
-                return (await Streams.DisablePush(stream, subscriber, unfit.Detail)).Refusal is null;
-            }
+            if (made.Refusal is { } unfit) return await Disable(stream, subscriber, webhook, unfit.Detail);
             var circuit = Recall((stream, subscriber), webhook);
             await new WebhookPusher(this, stream, subscriber, session, made.Value!, circuit).Run();
             Remember((stream, subscriber), webhook, circuit);
         }
+        return true;
+    }
+
+    /// <summary>A webhook that was taken under other settings than these.</summary>
+    private async Task<bool> Disable(string stream, string subscriber, WebhookPolicy webhook, string reason)
+    {
+        if ((await Streams.DisablePush(stream, subscriber, reason)).Refusal is not null) return false;
+        Refused(Logger, subscriber, stream, reason);
+        await System.WebhookDisabled(stream, subscriber, webhook.Url.Split('?')[0], Time.GetUtcNow(), reason);
         return true;
     }
 

@@ -64,6 +64,7 @@ internal sealed class Load : IDisposable
         const string Kept = "\"backlog\":1000000,\"retention\":{\"count\":10000000,\"age\":604800}";
         await Put("mixed", $$"""{"buffer":{{_buffer}},{{Kept}}}""");
         await Put("whole", $$"""{"buffer":30,"durable":true,{{Kept}}}""");
+        await Put($"mixed/subscribers/{Keeper}", """{"maxPending":1000000}""");
         await foreach (var _ in Frames.ReadAsync(
             http, address, $"/api/streams/mixed/events?subscriber={Keeper}", null, _limit.Token)) break;
         foreach (var each in _publishers) _publishing.Add(Task.Run(() => each.RunAsync(() => _isOver, _limit.Token)));

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using OrleansEvents.Api.Embedded;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Http;
@@ -57,6 +59,39 @@ public sealed class PushRestartTests
     }
 
     [Fact]
+    public async Task The_engine_stops_after_what_was_under_way_is_acknowledged()
+    {
+        var release = new TaskCompletionSource();
+        await using var receiver = new WebhookReceiver(async (_, connection) =>
+        {
+            await release.Task;
+            // Long enough for an engine that does not wait to be gone.
+            await Task.Delay(TimeSpan.FromSeconds(0.2));
+            await WebhookReceiver.AnswerStatus(connection, 200);
+        });
+        IEventStreams? streams = null;
+        var owed = -1;
+        await using var server = await PushServer.StartWith(services =>
+        {
+            // The services stop in the reverse order: this one is the first to, the other the last before the engine.
+            services.AddSingleton<IHostedService>(new AtStop(() =>
+            {
+                release.SetResult();
+                return Task.CompletedTask;
+            }));
+            var engine = services.First(each => each.ImplementationType == typeof(EngineLifetime));
+            services.Insert(services.IndexOf(engine) + 1, ServiceDescriptor.Singleton<IHostedService>(new AtStop(
+                async () => owed = (await streams!.DescribeSubscriber("orders", "hook")).Value!.Pending)));
+        });
+        streams = server.Running.App.Services.GetRequiredService<IEventStreams>();
+        await server.Webhook(receiver);
+        await server.PublishCritical(0, 1);
+        await Eventually.True(() => Task.FromResult(receiver.Requests.Count == 1));
+        await server.Stop();
+        Assert.Equal(0, owed);
+    }
+
+    [Fact]
     public async Task A_stop_cuts_what_does_not_finish_and_the_next_start_tries_again()
     {
         var hangs = true;
@@ -106,6 +141,8 @@ public sealed class PushRestartTests
         await Eventually.True(async () => (await server.Subscriber()).TryGetProperty("disabled", out _));
         Assert.Contains("private", (await server.Subscriber()).GetProperty("disabled").GetString(),
             StringComparison.Ordinal);
+        await Eventually.True(async () => (await server.Events("$system")).Any(each =>
+            each.GetRawText().Contains("WEBHOOK_DISABLED", StringComparison.Ordinal)));
         Assert.Empty(receiver.Requests);
     }
 
@@ -128,5 +165,12 @@ public sealed class PushRestartTests
         log.Fails = false;
         await server.UntilPushed();
         Assert.Single(receiver.Requests);
+    }
+
+    private sealed class AtStop(Func<Task> act) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => act();
     }
 }

@@ -30,6 +30,20 @@ public sealed class PushTests
     }
 
     [Fact]
+    public async Task Every_acknowledgement_is_reported_however_they_fall_together()
+    {
+        await using var receiver = new WebhookReceiver();
+        await using var server = await PushServer.Start();
+        await server.Webhook(receiver);
+        for (var i = 0; i < 100; i++)
+        {
+            await server.PublishCritical(4 * i, 4);
+            await server.UntilPushed();
+        }
+        Assert.Equal(Enumerable.Range(0, 400), receiver.Requests.Select(PushServer.Data).Order());
+    }
+
+    [Fact]
     public async Task A_failure_is_tried_again_under_the_same_id()
     {
         var answers = 0;
@@ -148,6 +162,26 @@ public sealed class PushTests
         await server.PublishCritical(1, 1);
         await server.UntilPushed();
         Assert.Equal((before, 2), (old.Requests.Count, other.Requests.Count));
+    }
+
+    [Fact]
+    public async Task A_webhook_that_was_taken_away_and_set_again_goes_on()
+    {
+        await using var receiver = new WebhookReceiver();
+        await using var server = await PushServer.Start();
+        for (var i = 0; i < 3; i++)
+        {
+            await server.Webhook(receiver);
+            await server.PublishCritical(2 * i, 1);
+            await server.UntilPushed();
+            (await server.Send(HttpMethod.Put, "/api/streams/orders/subscribers/hook", """{"webhook":null}"""))
+                .Must(HttpStatusCode.OK);
+            await server.PublishCritical(2 * i + 1, 1);
+            Assert.Single(await server.Owed());
+        }
+        await server.Webhook(receiver);
+        await server.UntilPushed();
+        Assert.Equal(Enumerable.Range(0, 6), receiver.Requests.Select(PushServer.Data).Order());
     }
 
     [Fact]

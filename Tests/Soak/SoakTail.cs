@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Text.Json;
+using OrleansEvents.Tests.Cli;
+using OrleansEvents.Tests.Crash;
+
+namespace OrleansEvents.Tests.Soak;
+
+/// <summary><c>events tail --subscriber … --ack</c>, killed and started again: what it printed may come again until its
+/// acknowledgement, of which only the server knows, was stored.</summary>
+internal sealed class SoakTail(Deployment deployment, SoakLedger ledger, Random random)
+{
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                var address = await deployment.AddressAsync(stop);
+                using var process = Shell.Start(address,
+                    $"exec events tail soak --subscriber {ledger.Subscriber} --ack --json", ownSession: true);
+                using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+                end.CancelAfter(random.Next(2000, 9000));
+                try
+                {
+                    await ReadAsync(process, end.Token);
+                }
+                finally
+                {
+                    process.Kill(entireProcessTree: true);
+                    await process.WaitForExitAsync(CancellationToken.None);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // Its time is over, or everybody's.
+            }
+        }
+    }
+
+    private async Task ReadAsync(Process process, CancellationToken stop)
+    {
+        var connection = ledger.NewConnection();
+        while (await process.StandardOutput.ReadLineAsync(stop) is { } line)
+        {
+            var number = JsonSerializer.Deserialize<JsonElement>(line).GetProperty("data").GetInt32();
+            ledger.Receive(number, connection);
+            ledger.Ask([number]);
+        }
+    }
+}

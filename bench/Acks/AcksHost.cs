@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using System.Globalization;
+using OrleansEvents.Client;
+
+namespace OrleansEvents.Acks;
+
+/// <summary>
+/// Reads the same critical events by the .NET client: anonymously, and on behalf of subscribers that acknowledge each
+/// of them, with two bounds of what may be in flight. Prints a JSON line for each.
+/// </summary>
+internal static class AcksHost
+{
+    public static async Task<int> Main(string[] args)
+    {
+        if (args is not [var server, var stream, var events, var readers])
+        {
+            await Console.Error.WriteLineAsync("acks SERVER STREAM EVENTS READERS");
+            return 2;
+        }
+        var culture = CultureInfo.InvariantCulture;
+        var (count, at) = (int.Parse(events, culture), int.Parse(readers, culture));
+        // The first pass is the compiler's.
+        foreach (var name in new[] { stream + ".warm", stream })
+        {
+            using var reading = new CriticalReading(new Uri(server), name, count);
+            await reading.Prepare(at);
+            var rows = new List<string> { await Measure(reading.Anonymously, "anonymous", count, at) };
+            foreach (var inFlight in CriticalReading.InFlight)
+                rows.Add(await Measure(
+                    number => reading.Acknowledging(number, inFlight), $"acks-{inFlight}", count, at));
+            await reading.Remove();
+            if (name == stream)
+                rows.ForEach(Console.WriteLine);
+        }
+        return 0;
+    }
+
+    private static async Task<string> Measure(Func<int, Task> read, string name, int events, int readers)
+    {
+        var cpu = Process.GetCurrentProcess().TotalProcessorTime;
+        var watch = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(0, readers).Select(number => Task.Run(() => read(number))));
+        var seconds = watch.Elapsed.TotalSeconds;
+        var own = (Process.GetCurrentProcess().TotalProcessorTime - cpu).TotalSeconds / seconds;
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{{\"name\":\"{name}\",\"readers\":{readers},\"events\":{(long)events * readers},"
+            + $"\"events_per_s\":{events * (double)readers / seconds:F0},\"own_cpu\":{own:F2}}}");
+    }
+}
