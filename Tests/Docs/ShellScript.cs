@@ -7,6 +7,13 @@ namespace OrleansEvents.Tests.Docs;
 /// <summary>A block of commands of a document, run as one script, and what the document says that it prints.</summary>
 internal static partial class ShellScript
 {
+    /// <summary>Each answer on a line; a refused request ends the script; nothing is left running.</summary>
+    private const string Prelude = """
+        trap 'kill -9 $(jobs -p) 2> /dev/null || true' EXIT
+        set -e; shopt -s expand_aliases; alias curl="curl -sS --fail-with-body -w '\n'"
+
+        """;
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
     /// <summary>Runs it to its end; what it printed, a line each.</summary>
@@ -24,10 +31,8 @@ internal static partial class ShellScript
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
             WorkingDirectory = Documents.Root,
         };
-        // Each answer on a line, and a refused request ends the script.
         start.ArgumentList.Add("-c");
-        start.ArgumentList.Add("set -e; shopt -s expand_aliases; alias curl=\"curl -sS --fail-with-body -w '\\n'\"\n"
-            + script);
+        start.ArgumentList.Add(Prelude + script);
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         var error = process.StandardError.ReadToEndAsync();
