@@ -228,7 +228,7 @@ internal sealed class AcknowledgementQueue(
                 await UntilStoredAsync(() => subscriber.RejectAsync(ids, alike.Key, stop), stop).ConfigureAwait(false);
         }
         foreach (var ids in batch.Acknowledged.Chunk(MostIds))
-            await UntilStoredAsync(() => subscriber.AcknowledgeAsync(ids, stop), stop).ConfigureAwait(false);
+            await UntilStoredAsync(() => subscriber.StoreAsync(ids, stop), stop).ConfigureAwait(false);
     }
 
     private async Task UntilStoredAsync(Func<Task> attempt, CancellationToken stop)

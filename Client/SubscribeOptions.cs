@@ -28,7 +28,7 @@ public sealed record SubscribeOptions
     public OwedEvents? Owed { get; init; }
 
     /// <summary>So many acknowledgements are sent without waiting for more: 1 to 10,000.</summary>
-    public int BatchSize { get; init; } = 100;
+    public int BatchSize { get; init; } = 250;
 
     /// <summary>So long an acknowledgement waits for others to go with: 0 sends each at once.</summary>
     public TimeSpan BatchDelay { get; init; } = TimeSpan.FromMilliseconds(5);

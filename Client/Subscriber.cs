@@ -60,8 +60,12 @@ public sealed class Subscriber
         IReadOnlyCollection<string> ids, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        return SettleAsync("/ack", JsonBody.Of(json => json.WriteTexts("ids", ids)), cancellationToken);
+        return SettleAsync("/ack", Ids(ids), cancellationToken);
     }
+
+    /// <summary>Acknowledges without looking at what became of each: that costs as much as sending them.</summary>
+    internal Task StoreAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, "/ack", Ids(ids), cancellationToken);
 
     /// <summary>Acknowledges everything that was delivered to it up to a cursor.</summary>
     /// <returns>What became of each event; durable once this returns.</returns>
@@ -132,6 +136,9 @@ public sealed class Subscriber
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, TimeSpan.FromDays(1));
     }
+
+    private static ReadOnlyMemory<byte> Ids(IReadOnlyCollection<string> ids) =>
+        JsonBody.Of(json => json.WriteTexts("ids", ids));
 
     private async Task<IReadOnlyList<Acknowledgement>> SettleAsync(
         string part, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>

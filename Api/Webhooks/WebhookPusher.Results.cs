@@ -19,7 +19,7 @@ internal sealed partial class WebhookPusher
             _underWay--;
             if (sent.Result is not { } result) continue;
             _unsettled.Add(sent);
-            all.Count(result);
+            all.Count(result, sent.Event.Message.Body.Length);
             if (all.Logger.IsEnabled(LogLevel.Debug))
                 Pushed(all.Logger, stream, sent.Event.Seq, subscriber, sent.Event.Attempt, result.Reason);
             if (result.Outcome != WebhookOutcome.Acknowledged) _lastReason = result.Reason;

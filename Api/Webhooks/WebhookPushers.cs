@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Streams;
@@ -20,12 +21,14 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
     private readonly Dictionary<(string Stream, string Subscriber), Remembered> _failing = [];
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _cut;
+    private readonly ServerMeter _meter;
     private long _sent;
     private long _failed;
 
-    public WebhookPushers(IEventStreams streams, SystemEvents system, ServerOptions options, TimeProvider time,
-        IHostApplicationLifetime lifetime, ILogger<WebhookPushers> logger)
+    public WebhookPushers(IEventStreams streams, SystemEvents system, ServerOptions options, ServerMeter meter,
+        TimeProvider time, IHostApplicationLifetime lifetime, ILogger<WebhookPushers> logger)
     {
+        _meter = meter;
         (Streams, System, Options, Time, Logger) = (streams, system, options.Webhooks, time, logger);
         _shutdown = options.Shutdown;
         _cut = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -85,10 +88,12 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Counts what came of a request.</summary>
-    public void Count(in WebhookResult result)
+    /// <summary>Counts what came of a request, and the bytes of its body.</summary>
+    public void Count(in WebhookResult result, int bytes)
     {
         Interlocked.Increment(ref _sent);
+        _meter.DeliveredEvents.Add(2, 1);
+        _meter.DeliveredBytes.Add(2, bytes);
         if (result.Outcome != WebhookOutcome.Acknowledged) Interlocked.Increment(ref _failed);
     }
 

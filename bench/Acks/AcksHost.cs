@@ -12,22 +12,23 @@ internal static class AcksHost
 {
     public static async Task<int> Main(string[] args)
     {
-        if (args is not [var server, var stream, var events, var readers])
+        if (args is not [var server, var stream, var events, var readers, var process])
         {
-            await Console.Error.WriteLineAsync("acks SERVER STREAM EVENTS READERS");
+            await Console.Error.WriteLineAsync("acks SERVER STREAM EVENTS READERS PROCESS");
             return 2;
         }
         var culture = CultureInfo.InvariantCulture;
+        var serverProcess = Process.GetProcessById(int.Parse(process, culture));
         var (count, at) = (int.Parse(events, culture), int.Parse(readers, culture));
         // The first pass is the compiler's.
         foreach (var name in new[] { stream + ".warm", stream })
         {
             using var reading = new CriticalReading(new Uri(server), name, count);
             await reading.Prepare(at);
-            var rows = new List<string> { await Measure(reading.Anonymously, "anonymous", count, at) };
+            var rows = new List<string> { await Measure(reading.Anonymously, "anonymous", count, at, serverProcess) };
             foreach (var inFlight in CriticalReading.InFlight)
                 rows.Add(await Measure(
-                    number => reading.Acknowledging(number, inFlight), $"acks-{inFlight}", count, at));
+                    number => reading.Acknowledging(number, inFlight), $"acks-{inFlight}", count, at, serverProcess));
             await reading.Remove();
             if (name == stream)
                 rows.ForEach(Console.WriteLine);
@@ -35,15 +36,25 @@ internal static class AcksHost
         return 0;
     }
 
-    private static async Task<string> Measure(Func<int, Task> read, string name, int events, int readers)
+    private static async Task<string> Measure(
+        Func<int, Task> read, string name, int events, int readers, Process server)
     {
-        var cpu = Process.GetCurrentProcess().TotalProcessorTime;
+        using var self = Process.GetCurrentProcess();
+        var (before, serverBefore) = (Used(self), Used(server));
         var watch = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, readers).Select(number => Task.Run(() => read(number))));
         var seconds = watch.Elapsed.TotalSeconds;
-        var own = (Process.GetCurrentProcess().TotalProcessorTime - cpu).TotalSeconds / seconds;
+        var million = events * (double)readers / 1e6;
+        var (own, its) = ((Used(self) - before) / million, (Used(server) - serverBefore) / million);
         return string.Create(CultureInfo.InvariantCulture,
             $"{{\"name\":\"{name}\",\"readers\":{readers},\"events\":{(long)events * readers},"
-            + $"\"events_per_s\":{events * (double)readers / seconds:F0},\"own_cpu\":{own:F2}}}");
+            + $"\"events_per_s\":{events * (double)readers / seconds:F0},"
+            + $"\"client_s_per_m\":{own:F2},\"server_s_per_m\":{its:F2}}}");
+    }
+
+    private static double Used(Process process)
+    {
+        process.Refresh();
+        return process.TotalProcessorTime.TotalSeconds;
     }
 }
