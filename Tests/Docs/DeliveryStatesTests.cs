@@ -82,9 +82,8 @@ public sealed partial class DeliveryStatesTests
                 () => OwedLife.At("InFlight").Wait(s_ackWait), () => OwedLife.At("InFlight").Leave()],
             ["Retrying → Waiting"] = [() => OwedLife.At("Retrying").Wait(s_backoff)],
             ["Parking → Acknowledging"] = [() => OwedLife.At("Parking").Acknowledge()],
+            ["Acknowledging → Parking"] = [() => OwedLife.At("Parking").Acknowledge().Save(succeeds: false)],
             ["Acknowledging → Done"] = [() => OwedLife.At("Acknowledging").Save()],
-            ["Acknowledging → InFlight"] = [() => OwedLife.At("Acknowledging").Save(succeeds: false)],
-            ["Acknowledging → Waiting"] = [() => OwedLife.At("Waiting").Acknowledge().Save(succeeds: false)],
             ["Parking → Done"] = [() => OwedLife.At("Parking").Save(), () => OwedLife.At("Parking").Missing()],
             ["Done → Waiting"] = [() => OwedLife.At("Done").Replay()],
         };
@@ -93,6 +92,7 @@ public sealed partial class DeliveryStatesTests
             ways[$"{state} → Parking"] = [() => OwedLife.At(state).Lapse(),
                 () => OwedLife.At(state, policy: s_narrow).Overflow(),
                 () => OwedLife.At(state).Wait(SubscriberPolicy.Default.MaxAge)];
+            ways[$"Acknowledging → {state}"] = [() => OwedLife.At(state).Acknowledge().Save(succeeds: false)];
             ways[$"{state} → Acknowledging"] = [() => OwedLife.At(state).Acknowledge()];
             ways[$"{state} → Done"] = [() => OwedLife.At(state).Missing(),
                 () => OwedLife.At(state, isOrdinary: true).Wait(SubscriptionLimits.Default.OrdinaryAge)];
