@@ -95,6 +95,8 @@ internal sealed partial class StreamHost
                 Math.Min(head, policy.FromCursor.Seq),
             _ => 0,
         };
+        // What storage has let go of is not owed: where the buffer still has it, it is read as by anybody.
+        from = Math.Max(from, Feed.History.TrimmedThrough);
         entry = new SubscriberEntry(new Subscription(subscriber, policy, isExplicit, from, head,
             context.SubscriptionLimits, context.Now));
         _removed.Remove(subscriber);

@@ -96,6 +96,24 @@ public sealed partial class Subscription
         return taken;
     }
 
+    /// <summary>Whether something owed may yet come to a connection that has not carried it in this round.</summary>
+    public bool HasMore(int slot)
+    {
+        var bit = Of(slot).Bit;
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            var mayCome = entry.State switch
+            {
+                State.Waiting or State.Retrying => true,
+                State.Sending or State.InFlight => entry.Carriers == 0 || !IsAssigned && (entry.Carriers & bit) == 0,
+                _ => false,
+            };
+            if (mayCome) return true;
+        }
+        return false;
+    }
+
     private void TakeQueued(Carrier carrier, int limit, List<OwedEvent> taken)
     {
         while (taken.Count < limit && carrier.Queue.TryDequeue(out var seq))
@@ -121,24 +139,6 @@ public sealed partial class Subscription
     /// <summary>Whether an event that was taken is still to be sent: nobody has acknowledged it meanwhile.</summary>
     public bool IsGiven(int slot, long seq) => IndexOf(seq) is >= 0 and var index
         && _owed[index].State is State.Sending or State.InFlight && (_owed[index].Carriers & 1UL << slot) != 0;
-
-    /// <summary>Whether something owed may yet come to a connection that has not carried it in this round.</summary>
-    public bool HasMore(int slot)
-    {
-        var bit = Of(slot).Bit;
-        for (var i = _front; i < _owed.Count; i++)
-        {
-            var entry = _owed[i];
-            var mayCome = entry.State switch
-            {
-                State.Waiting or State.Retrying => true,
-                State.Sending or State.InFlight => entry.Carriers == 0 || !IsAssigned && (entry.Carriers & bit) == 0,
-                _ => false,
-            };
-            if (mayCome) return true;
-        }
-        return false;
-    }
 
     /// <summary>What was taken cannot be sent now.</summary>
     public void GiveBack(int slot, long seq)
