@@ -96,12 +96,13 @@ public sealed class SubscriptionParkingTests
         under.Park(2);
         under.State.BeginReplay(null);
         under.Save();
+        under.Publish();
+        under.Save();
         under.Restart();
-        under.Restart();
-        Assert.Equal([1, 2, 3], under.Pending);
+        Assert.Equal([1, 2, 3, 4], under.Pending);
         under.Acknowledge(2);
         under.Restart();
-        Assert.Equal([1, 3], under.Pending);
+        Assert.Equal([1, 3, 4], under.Pending);
     }
 
     [Fact]

@@ -181,8 +181,8 @@ public sealed class SubscriptionTests
         under.State.BeginReplay(null);
         under.Save();
         under.Detach(slot);
-        slot = under.Attach();
         under.Pass(1);
+        slot = under.Attach();
         Assert.Equal([(2, 2)], under.Receive(slot));
         under.Acknowledge(2);
         Assert.Equal([(1, 1)], under.Receive(slot));
