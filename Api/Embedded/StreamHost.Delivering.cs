@@ -139,12 +139,9 @@ internal sealed partial class StreamHost
         var run = new EventRun();
         for (var i = 0; i < seqs.Count && (run.Count == 0 || run.Frames.Length < maxBytes);)
         {
-            if (TryReadRing(seqs[i], run))
-            {
-                i++;
-                continue;
-            }
             var before = run.Count;
+            ReadRing(seqs, ref i, maxBytes, run);
+            if (run.Count > before) continue;
             bool isReplaying;
             lock (_turn) isReplaying = entry.State.IsReplaying(seqs[i]);
             if (!isReplaying)
@@ -157,16 +154,22 @@ internal sealed partial class StreamHost
         return run;
     }
 
-    private bool TryReadRing(long seq, EventRun into)
+    /// <summary>Copies the wanted events that the ring holds next to each other.</summary>
+    private void ReadRing(IReadOnlyList<long> seqs, ref int index, int maxBytes, EventRun into)
     {
-        if (seq <= Feed.Floor) return false;
-        var reader = new FeedReader(seq - 1);
-        if (Feed.Read(ref reader, 1, out var block) != FeedRead.Block) return false;
+        if (seqs[index] <= Feed.Floor) return;
+        var reader = new FeedReader(seqs[index] - 1);
+        if (Feed.Read(ref reader, Math.Max(1, maxBytes - into.Frames.Length), out var block) != FeedRead.Block) return;
         using (block)
         {
-            if (block[0].Seq != seq) return false;
-            into.Append(block[0], block.Frame(block[0]));
-            return true;
+            for (var i = 0; i < block.Count && index < seqs.Count; i++)
+            {
+                var slot = block[i];
+                if (slot.Seq > seqs[index]) return;
+                if (slot.Seq < seqs[index]) continue;
+                into.Append(slot, block.Frame(slot));
+                index++;
+            }
         }
     }
 

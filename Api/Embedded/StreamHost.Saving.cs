@@ -97,7 +97,7 @@ internal sealed partial class StreamHost
     /// more.</summary>
     private bool LookAtSubscribers_UnderLock(Instant now)
     {
-        const int AtOnce = 16;
+        const int AtOnce = 4;
         for (var i = 0; i < AtOnce; i++)
         {
             if (!_looks.TryPeek(out var entry, out var dueMs)) return false;

@@ -127,10 +127,18 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
             if (stream.OverdueThrough > 0) Lapse_UnderLock(stream.OverdueThrough, now);
             ForgetRemoved_UnderLock(now);
         });
-        while (more) more = Turn((_, now) => more = LookAtSubscribers_UnderLock(now)) && more;
+        if (more) LookOn();
         if (trim > 0) _ = Trim(handle, trim);
         _ = CloseIfIdle();
     }
+
+    /// <summary>The rest of the subscribers whose time has come. Between turns the thread goes to others: they may be
+    /// many, with a thousand events each.</summary>
+    private void LookOn() => ThreadPool.UnsafeQueueUserWorkItem(static host =>
+    {
+        var more = false;
+        if (host.Turn((_, now) => more = host.LookAtSubscribers_UnderLock(now)) && more) host.LookOn();
+    }, this, preferLocal: false);
 
     /// <summary>Asks for somebody who pushes to a subscriber.</summary>
     public void AskForPush(string subscriber) => wantPush(Name, subscriber);

@@ -10,6 +10,9 @@ namespace OrleansEvents.Api.Sse;
 /// </summary>
 internal sealed class Sweeper : IThreadPoolWorkItem
 {
+    /// <summary>Connections that have more to send, in one run: what else the pool has to do comes between.</summary>
+    private const int UnfinishedAtOnce = 4;
+
     private readonly ConcurrentQueue<FeedReaders> _moved = new();
     private readonly ConcurrentQueue<SseConnection> _unfinished = new();
     private readonly Dictionary<StreamFeed, FeedReaders> _feeds = [];
@@ -49,12 +52,23 @@ internal sealed class Sweeper : IThreadPoolWorkItem
     public void Execute()
     {
         // What is queued while this runs waits behind what was queued before.
-        for (var left = _moved.Count; left > 0 && _moved.TryDequeue(out var readers); left--) readers.Sweep();
-        for (var left = _unfinished.Count; left > 0 && _unfinished.TryDequeue(out var connection); left--)
+        SweepMoved();
+        for (var left = Math.Min(_unfinished.Count, UnfinishedAtOnce);
+            left > 0 && _unfinished.TryDequeue(out var connection); left--)
+        {
             connection.Signal(Signals.Continue);
+            // First what is new: those that send much may be many, and have a page of storage each.
+            SweepMoved();
+        }
         // A fence, so that what was queued before the write is seen behind it.
         Interlocked.Exchange(ref _scheduled, 0);
         if (!_moved.IsEmpty || !_unfinished.IsEmpty) Schedule();
+    }
+
+    private void SweepMoved()
+    {
+        if (_moved.IsEmpty) return;
+        for (var left = _moved.Count; left > 0 && _moved.TryDequeue(out var readers); left--) readers.Sweep();
     }
 
     private void Schedule()

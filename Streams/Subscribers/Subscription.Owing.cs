@@ -81,7 +81,7 @@ public sealed partial class Subscription
     /// <summary>An entry as storage had it: deliveries whose outcome the last process did not learn count.</summary>
     private Entry Loaded(Entry entry, Instant now)
     {
-        if (!_loadedTries.TryGetValue(entry.Seq, out var tries)) return entry;
+        if (StoredTriesOf(entry.Seq) is not { } tries) return entry;
         (entry.Attempt, entry.History) = (tries.Attempt, tries.History);
         if (entry.Attempt < Policy.MaxAttempts) return entry;
         // Its last delivery may still be acknowledged.

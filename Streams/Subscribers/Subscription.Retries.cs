@@ -82,7 +82,7 @@ public sealed partial class Subscription
 
     private void Schedule(long seq, long dueMs)
     {
-        if (_due.Count > 1024 + 4 * PendingCount) ForgetPassed();
+        if (_due.Count > 64 + PendingCount * 3 / 2) ForgetPassed();
         _due.Enqueue(seq, dueMs);
     }
 
@@ -123,8 +123,16 @@ public sealed partial class Subscription
         if (!entry.IsVolatile) IsUnsaved = true;
     }
 
-    private static void Remember(ref Entry entry, string reason, Instant now) =>
-        entry.History = [.. entry.History ?? [], new PastFailure(now.UnixMs, reason)];
+    private (PastFailure[]? Before, PastFailure[] After) _remembered = (null, []);
+
+    /// <summary>Events that have failed together ever since have one history together.</summary>
+    private void Remember(ref Entry entry, string reason, Instant now)
+    {
+        var failure = new PastFailure(now.UnixMs, reason);
+        if (_remembered.After.Length == 0 || _remembered.Before != entry.History || _remembered.After[^1] != failure)
+            _remembered = (entry.History, [.. entry.History ?? [], failure]);
+        entry.History = _remembered.After;
+    }
 
     /// <summary>An event is parked as soon as that is saved; an ordinary one is given up at once.</summary>
     private void GiveUp(ref Entry entry, string reason, Instant now)

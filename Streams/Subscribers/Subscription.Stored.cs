@@ -8,7 +8,7 @@ public sealed partial class Subscription
     /// <summary>Ranges of numbers that storage says are done, until the owed events are told.</summary>
     private List<(long First, long Last)> _loadedRanges = [];
     private List<long> _loadedReplays = [];
-    private Dictionary<long, (ushort Attempt, PastFailure[]? History)> _loadedTries = [];
+    private List<StoredTries> _loadedTries = [];
     private long _loadedWatermark;
 
     /// <summary>A subscriber as its saved state has it. Throws <see cref="FormatException"/> on any other
@@ -74,8 +74,24 @@ public sealed partial class Subscription
             var history = new PastFailure[(values.Length - 2) / 2];
             for (var i = 0; i < history.Length; i++)
                 history[i] = new(values[2 + 2 * i].GetInt64(), values[3 + 2 * i].GetString() ?? "");
-            _loadedTries[values[0].GetInt64()] = (values[1].GetUInt16(), history.Length == 0 ? null : history);
+            var bounds = values[1].EnumerateArray().Select(each => each.GetInt64()).ToArray();
+            for (var i = 0; i + 1 < bounds.Length; i += 2)
+                _loadedTries.Add(new(bounds[i], bounds[i + 1], values[0].GetUInt16(),
+                    history.Length == 0 ? null : history));
         }
+    }
+
+    /// <summary>What storage says of the attempts at an event; null: none.</summary>
+    private StoredTries? StoredTriesOf(long seq)
+    {
+        int low = 0, high = _loadedTries.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (_loadedTries[middle].Last < seq) low = middle + 1;
+            else high = middle;
+        }
+        return low < _loadedTries.Count && _loadedTries[low].First <= seq ? _loadedTries[low] : null;
     }
 
     /// <summary>Whether storage says that an event is done, and whether one before it was.</summary>
@@ -160,24 +176,49 @@ public sealed partial class Subscription
         WriteNumbers(json, "acknowledged", ranges);
     }
 
+    /// <summary>Attempts and failures, once for all events in a row that have the same: most have.</summary>
     private void WriteTries(Utf8JsonWriter json, HashSet<long> done)
     {
         json.WriteStartArray("tries");
+        var bounds = new List<long>();
+        Entry group = default;
         for (var i = _front; i < _owed.Count; i++)
         {
             var entry = _owed[i];
             if (entry.Attempt == 0 || entry.IsVolatile || entry.State == State.Done || done.Contains(entry.Seq))
                 continue;
-            json.WriteStartArray();
-            json.WriteNumberValue(entry.Seq);
-            json.WriteNumberValue(entry.Attempt);
-            foreach (var (ms, reason) in entry.History ?? [])
+            if (bounds.Count > 0 && !(entry.Attempt == group.Attempt && IsSame(entry.History, group.History)))
             {
-                json.WriteNumberValue(ms);
-                json.WriteStringValue(reason);
+                WriteTries(json, group, bounds);
+                bounds.Clear();
             }
-            json.WriteEndArray();
+            group = entry;
+            // Numbers between are left out: they may be owed some day.
+            if (bounds.Count > 0 && bounds[^1] == entry.Seq - 1) bounds[^1] = entry.Seq;
+            else bounds.AddRange([entry.Seq, entry.Seq]);
+        }
+        if (bounds.Count > 0) WriteTries(json, group, bounds);
+        json.WriteEndArray();
+    }
+
+    private static void WriteTries(Utf8JsonWriter json, in Entry group, List<long> bounds)
+    {
+        json.WriteStartArray();
+        json.WriteNumberValue(group.Attempt);
+        json.WriteStartArray();
+        foreach (var seq in bounds) json.WriteNumberValue(seq);
+        json.WriteEndArray();
+        foreach (var (ms, reason) in group.History ?? [])
+        {
+            json.WriteNumberValue(ms);
+            json.WriteStringValue(reason);
         }
         json.WriteEndArray();
     }
+
+    private static bool IsSame(PastFailure[]? one, PastFailure[]? other) =>
+        one == other || one.AsSpan().SequenceEqual(other);
+
+    /// <summary>Attempts at events in a row.</summary>
+    private sealed record StoredTries(long First, long Last, ushort Attempt, PastFailure[]? History);
 }
