@@ -29,6 +29,7 @@ internal sealed class Simulation : IAsyncDisposable
     private readonly List<SimulatedPublisher> _publishers;
     private readonly List<SimulatedReader> _readers;
     private readonly List<SimulatedSubscriber> _subscribers;
+    private readonly List<SimulatedConnection> _connections;
     private readonly Dictionary<object, Task> _acting = [];
     private Turns _turns = null!;
     private SimulatedLog _log = null!;
@@ -40,7 +41,10 @@ internal sealed class Simulation : IAsyncDisposable
         _publishers = [.. Enumerable.Range(0, 4).Select(_ => new SimulatedPublisher(this))];
         _readers = [.. Enumerable.Range(0, 6).Select(index => new SimulatedReader(_streams[index % 3], this))];
         _subscribers = [.. Enumerable.Range(0, 4).Select(index => new SimulatedSubscriber(_streams[index % 3],
-            $"s{index}", this))];
+            $"s{index}", (SubscriberMode)(index / 2), this))];
+        // Two connections of each at most.
+        _connections = [.. _subscribers.Concat(_subscribers).Select(each => new SimulatedConnection(each, this))];
+        Replays = seed % 2 == 0;
         Start();
     }
 
@@ -57,6 +61,13 @@ internal sealed class Simulation : IAsyncDisposable
     public int Crashes { get; private set; }
 
     public int Restarts { get; private set; }
+
+    /// <summary>Whether an operator puts dead letters back.</summary>
+    public bool Replays { get; }
+
+    public int Redelivered => _subscribers.Sum(each => each.Redelivered);
+
+    public int Parked => _subscribers.Sum(each => each.Parked);
 
     public int Acknowledged => _subscribers.Sum(each => each.Acknowledged);
 
@@ -104,7 +115,8 @@ internal sealed class Simulation : IAsyncDisposable
             case < 500: _log.ComeBack(); break;
             case < 800: _turns.RunOne(); break;
             case < 820: _readers[Random.Next(_readers.Count)].Leave(); break;
-            case < 830: _subscribers[Random.Next(_subscribers.Count)].Leave(); break;
+            case < 830: _connections[Random.Next(_connections.Count)].Leave(); break;
+            case < 835 when Replays: Begin(_subscribers[Random.Next(_subscribers.Count)], who => who.Replay()); break;
             default: Act(); break;
         }
         foreach (var (who, task) in _acting.Where(each => each.Value.IsCompleted).ToList())
@@ -122,7 +134,7 @@ internal sealed class Simulation : IAsyncDisposable
             case < 5: Begin(_publishers[Random.Next(_publishers.Count)], who => who.Publish(stream,
                 Random.Next(3) == 0)); break;
             case < 8: Begin(_readers[Random.Next(_readers.Count)], who => who.Connect(1 + Random.Next(60))); break;
-            default: Begin(_subscribers[Random.Next(_subscribers.Count)], who => who.Connect(Random.Next(10))); break;
+            default: Begin(_connections[Random.Next(_connections.Count)], who => who.Connect()); break;
         }
     }
 
@@ -141,7 +153,8 @@ internal sealed class Simulation : IAsyncDisposable
         {
             Buffer = 12,
             IdleAfter = TimeSpan.FromSeconds(4),
-            Retention = new() { Count = 1_000_000, Age = null },
+            // So few that subscribers which are away have their events parked.
+            Retention = new() { Count = 60, Age = null },
         };
         var circuit = new StoreCircuit(_log, TimeSpan.FromSeconds(1), _time, NullLogger.Instance);
         var context = new EngineContext(_log, circuit, new FeedMemory(), defaults, new StreamLimits(),
@@ -211,7 +224,7 @@ internal sealed class Simulation : IAsyncDisposable
     {
         (_log.FailPercent, _log.IsDown) = (0, false);
         foreach (var reader in _readers) reader.Leave();
-        foreach (var subscriber in _subscribers) subscriber.Leave();
+        foreach (var connection in _connections) connection.Leave();
         foreach (var task in _acting.Values) Finish(task);
         var connections = _readers.ConvertAll(reader => reader.Connect(int.MaxValue));
         for (var i = 0; i < 50 || !_readers.TrueForAll(each => each.IsWaiting); i++)

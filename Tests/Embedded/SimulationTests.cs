@@ -41,7 +41,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 output.WriteLine($"  {simulation.Truth.Count} events, {simulation.Refused} refused, "
                     + $"{simulation.Crashes} crashes, "
                     + $"{simulation.Restarts} restarts, {simulation.Gaps.Count} gaps, "
-                    + $"{simulation.Acknowledged} acknowledged");
+                    + $"{simulation.Acknowledged} acknowledged, {simulation.Redelivered} redelivered, "
+                    + $"{simulation.Parked} parked");
                 done.Add(simulation);
             }
             finally
@@ -49,6 +50,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 SynchronizationContext.SetSynchronizationContext(before);
             }
         }
+        // They are about something.
+        Assert.True(first is not null || done.Exists(each => each is { Redelivered: > 0, Parked: > 0 }));
         return done;
     }
 
