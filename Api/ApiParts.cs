@@ -36,5 +36,6 @@ internal static class ApiParts
         StreamsEndpoints.Map(app);
         SubscribersEndpoints.Map(app);
         ConnectionsEndpoints.Map(app);
+        AdminEndpoints.Map(app);
     }
 }

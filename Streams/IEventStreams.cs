@@ -93,6 +93,9 @@ public interface IEventStreams
     /// <summary>Removes all dead letters. The value is how many there were.</summary>
     ValueTask<Outcome<int>> PurgeDeadLetters(string stream, string subscriber, CancellationToken cancel);
 
+    /// <summary>The subscribers of all streams that are open here, by stream and name.</summary>
+    IReadOnlyList<OpenSubscriber> OpenSubscribers();
+
     /// <summary>Stops pushing to a subscriber until its policy is set again.</summary>
     ValueTask<Outcome<bool>> DisablePush(string stream, string subscriber, string reason);
 }
@@ -190,6 +193,10 @@ public interface ISubscriberSession : IDisposable
     /// <param name="carry">Filled with an answer for each.</param>
     void OnLine(ReadOnlySpan<EventSlot> slots, Span<LineCarry> carry);
 
+    /// <summary>The bytes of these events are about to go out: an answer to them may come before
+    /// <see cref="Delivered"/> is called.</summary>
+    void GoingOut(IReadOnlyList<long> seqs);
+
     /// <summary>The bytes of these events have gone out.</summary>
     void Delivered(IReadOnlyList<long> seqs);
 
@@ -215,6 +222,9 @@ public sealed record StreamDescription(string Name, StreamSettings Settings, Str
 public sealed record SubscriberDescription(string Name, SubscriberPolicy Policy, bool IsExplicit, Cursor Acknowledged,
     int Pending, int InFlight, int Retrying, int DeadLetters, ExpiredRange? Expired, SubscriberCounts Counts,
     int Connections, long CreatedMs, long LastSeenMs, string? Disabled);
+
+/// <summary>A subscriber of an open stream.</summary>
+public sealed record OpenSubscriber(string Stream, SubscriberDescription Subscriber);
 
 /// <summary>A subscriber as it is now.</summary>
 public sealed record ConfiguredSubscriber(SubscriberDescription Subscriber, bool Created);

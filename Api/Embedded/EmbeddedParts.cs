@@ -3,6 +3,7 @@ using System.Text;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
+using OrleansEvents.Api.Sse;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Storage.Sqlite;
 using OrleansEvents.Streams;
@@ -19,6 +20,9 @@ internal static class EmbeddedParts
         services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
             options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
+        services.AddSingleton<SubscriberTotals>();
+        services.AddSingleton(provider => new HealthFigure("retries processed",
+            () => provider.GetRequiredService<SubscriberTotals>().Now.Retried));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
             options.Limits.PatternStreams, options.Limits.SubscribersPerStream)));
@@ -46,7 +50,10 @@ internal static class EmbeddedParts
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
         provider.GetRequiredService<ILogger<EmbeddedStreams>>(),
         provider.GetRequiredService<ServerMeter>(),
-        provider.GetRequiredService<Operations>());
+        provider.GetRequiredService<Operations>())
+    {
+        Totals = provider.GetRequiredService<SubscriberTotals>(),
+    };
 
     private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
     {

@@ -22,6 +22,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         if (context.Meter is { } meter)
         {
             meter.StreamsOpen = () => _hosts.Values.Count(host => host.IsOpen);
+            meter.Subscribers = () => context.Totals.Now;
             meter.BufferBytes = () => context.Memory.Used;
             meter.IsStoreDown = () => context.Circuit.IsOpen;
         }

@@ -18,5 +18,7 @@ internal sealed record EngineContext(
     ServerMeter? Meter = null,
     Operations? Operations = null)
 {
+    public SubscriberTotals Totals { get; init; } = new();
+
     public Instant Now => Instant.Of(Time);
 }

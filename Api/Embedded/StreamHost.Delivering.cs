@@ -15,9 +15,11 @@ internal sealed partial class StreamHost
             Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
             if (taken.Count == 0) return new OwedPage(new EventRun(), []);
             EventRun read;
+            var earlier = new Dictionary<long, int>();
             try
             {
-                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes,
+                    earlier);
             }
             catch (LogUnavailableException)
             {
@@ -25,13 +27,14 @@ internal sealed partial class StreamHost
                 throw;
             }
             using (read)
-                if (StillGiven(session, taken, read) is { } page) return page;
+                if (StillGiven(session, taken, read, earlier) is { } page) return page;
         }
     }
 
     /// <summary>Of what was taken and read what nobody has acknowledged meanwhile; null when that is nothing. The rest
     /// is given back.</summary>
-    private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read)
+    private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read,
+        Dictionary<long, int> earlier)
     {
         var (run, attempts, next) = (new EventRun(), new List<int>(), 0);
         Act(session.Entry, (state, _) =>
@@ -39,7 +42,7 @@ internal sealed partial class StreamHost
             foreach (ref readonly var slot in read.Slots)
             {
                 while (taken[next].Seq != slot.Seq) next++;
-                var attempt = taken[next++].Attempt;
+                var attempt = taken[next++].Attempt + earlier.GetValueOrDefault(slot.Seq);
                 if (!state.IsGiven(session.Slot, slot.Seq)) continue;
                 run.Append(slot, read.FrameOf(slot));
                 attempts.Add(attempt);
@@ -133,29 +136,35 @@ internal sealed partial class StreamHost
     }
 
     /// <summary>The frames of owed events, from the ring, else from storage, else from their parked copies; at most so
-    /// many bytes, but for the first. Those that are nowhere are owed no more.</summary>
-    private async Task<EventRun> ReadOwed(SubscriberEntry entry, IReadOnlyList<long> seqs, int maxBytes)
+    /// many bytes, but for the first. Those that are nowhere are owed no more. Of dead letters that are owed again
+    /// <paramref name="earlier"/> is given how often they had been delivered.</summary>
+    private async Task<EventRun> ReadOwed(SubscriberEntry entry, IReadOnlyList<long> seqs, int maxBytes,
+        Dictionary<long, int>? earlier = null)
     {
         var run = new EventRun();
+        var again = Replaying(entry, seqs);
         for (var i = 0; i < seqs.Count && (run.Count == 0 || run.Frames.Length < maxBytes);)
         {
             var before = run.Count;
-            ReadRing(seqs, ref i, maxBytes, run);
+            if (!again.Contains(seqs[i])) ReadRing(seqs, ref i, again, maxBytes, run);
             if (run.Count > before) continue;
-            bool isReplaying;
-            lock (_turn) isReplaying = entry.State.IsReplaying(seqs[i]);
-            if (!isReplaying)
+            if (!again.Contains(seqs[i]))
                 using (var stored = await context.Log.Read(_stream!.Handle.Id, seqs[i] - 1, StoredPage, maxBytes))
-                    TakeMatching(seqs, ref i, stored, run);
+                    TakeMatching(seqs, ref i, again, stored, run);
             if (run.Count > before) continue;
-            if (!await TryReadParked(entry, seqs[i], run)) Lose(entry, seqs[i]);
+            if (!await TryReadParked(entry, seqs[i], run, earlier)) Lose(entry, seqs[i]);
             i++;
         }
         return run;
     }
 
+    private HashSet<long> Replaying(SubscriberEntry entry, IReadOnlyList<long> seqs)
+    {
+        lock (_turn) return entry.State.ReplayingCount == 0 ? Nothing : [.. seqs.Where(entry.State.IsReplaying)];
+    }
+
     /// <summary>Copies the wanted events that the ring holds next to each other.</summary>
-    private void ReadRing(IReadOnlyList<long> seqs, ref int index, int maxBytes, EventRun into)
+    private void ReadRing(IReadOnlyList<long> seqs, ref int index, HashSet<long> again, int maxBytes, EventRun into)
     {
         if (seqs[index] <= Feed.Floor) return;
         var reader = new FeedReader(seqs[index] - 1);
@@ -165,7 +174,7 @@ internal sealed partial class StreamHost
             for (var i = 0; i < block.Count && index < seqs.Count; i++)
             {
                 var slot = block[i];
-                if (slot.Seq > seqs[index]) return;
+                if (slot.Seq > seqs[index] || again.Contains(seqs[index])) return;
                 if (slot.Seq < seqs[index]) continue;
                 into.Append(slot, block.Frame(slot));
                 index++;
@@ -173,21 +182,24 @@ internal sealed partial class StreamHost
         }
     }
 
-    private async Task<bool> TryReadParked(SubscriberEntry entry, long seq, EventRun into)
+    private async Task<bool> TryReadParked(SubscriberEntry entry, long seq, EventRun into,
+        Dictionary<long, int>? earlier)
     {
         var page = await context.Log.ReadParked(_stream!.Handle.Id, entry.State.Name, seq - 1, 1, int.MaxValue);
         using var events = page.Events;
         if (events.Count == 0 || events.First != seq) return false;
         into.Append(events.Slots[0], events.FrameOf(events.Slots[0]));
+        earlier?.Add(seq, Subscription.ReadNote(page.Notes[0]).Attempts);
         return true;
     }
 
     /// <summary>Copies the wanted events that a page holds, as far as they follow each other.</summary>
-    private static void TakeMatching(IReadOnlyList<long> seqs, ref int index, EventRun page, EventRun into)
+    private static void TakeMatching(IReadOnlyList<long> seqs, ref int index, HashSet<long> again, EventRun page,
+        EventRun into)
     {
         foreach (ref readonly var slot in page.Slots)
         {
-            if (index >= seqs.Count || seqs[index] < slot.Seq) return;
+            if (index >= seqs.Count || seqs[index] < slot.Seq || again.Contains(seqs[index])) return;
             if (seqs[index] != slot.Seq) continue;
             into.Append(slot, page.FrameOf(slot));
             index++;

@@ -58,7 +58,8 @@ internal sealed partial class StreamHost
             }
         }
         lock (_turn)
-            return new SubscriberPage(run, details, Feed.History.At(position), more, entry.State.Expired);
+            return new SubscriberPage(run, details, Feed.History.At(position),
+                more && entry.State.HasDeadLetterAfter(position), entry.State.Expired);
     }
 
     /// <summary>Puts dead letters back; null when the stream is not open.</summary>

@@ -190,8 +190,11 @@ internal sealed partial class StreamHost
             Gone_UnderLock();
             // Readers learn it from the feed.
             foreach (var entry in _subscribers.Values)
+            {
+                context.Totals.Add(entry.Told.Gone);
                 if (entry.Sessions.Exists(session => session.Kind == SessionKind.Push))
                     EndSessions_UnderLock(entry, ref ended);
+            }
         }
         gone(this);
         Feed.Wake();

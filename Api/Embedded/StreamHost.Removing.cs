@@ -26,10 +26,9 @@ internal sealed partial class StreamHost
         Turn((_, _) =>
         {
             if (!ok) entry.State.RemovedMs = null;
-            else if (isFirst = _subscribers.Remove(subscriber))
+            else if (isFirst = Forget_UnderLock(entry))
             {
                 (pending, _removed[subscriber]) = (entry.State.PendingCount, entry.State.RemovedMs!.Value);
-                _blocking.Remove(entry.State);
                 EndSessions_UnderLock(entry, ref ended);
             }
         });
@@ -37,6 +36,15 @@ internal sealed partial class StreamHost
         if (!ok) return StoreCircuit.Untaken;
         if (isFirst) Removed(context.Logger, Name, subscriber, pending);
         return pending;
+    }
+
+    private bool Forget_UnderLock(SubscriberEntry entry)
+    {
+        if (!_subscribers.Remove(entry.State.Name)) return false;
+        _blocking.Remove(entry.State);
+        entry.IsRegistered = false;
+        context.Totals.Add(entry.Told.Gone);
+        return true;
     }
 
     private async Task<SubscriberEntry?> Registered(string subscriber)
@@ -60,7 +68,7 @@ internal sealed partial class StreamHost
     private void Expire_UnderLock(SubscriberEntry entry)
     {
         var (handle, name) = (_stream!.Handle, entry.State.Name);
-        _subscribers.Remove(name);
+        Forget_UnderLock(entry);
         _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
         Expired(context.Logger, Name, name, entry.State.Policy.ExpireAfter.TotalSeconds);
     }

@@ -52,11 +52,15 @@ internal sealed partial class StreamHost
         if (_touched.Count == 0) return default;
         List<SubscriberSession>? woken = null;
         List<string>? pushes = null;
+        SubscriberFigures change = default;
         foreach (var entry in _touched)
         {
             entry.IsTouched = false;
             if (!entry.IsRegistered) continue;
             var state = entry.State;
+            var figures = SubscriberFigures.Of(state);
+            change += figures - entry.Told;
+            entry.Told = figures;
             if (state.TakeSharesChanged()) EndSessions_UnderLock(entry, ref woken);
             if (state.TakeWoken() is not 0 and var bits)
                 foreach (var session in entry.Sessions)
@@ -71,6 +75,7 @@ internal sealed partial class StreamHost
             Look_UnderLock(entry, Math.Min(entry.SaveAtMs, state.NextDueMs(now)));
         }
         _touched.Clear();
+        context.Totals.Add(change);
         // Storage is trimmed by what is done, and looked at for that no more than once a second.
         if (_stream!.StoredCount > 0) Look_UnderLock(now.Ms + CheckpointMs);
         return new Followed(woken, pushes);

@@ -53,12 +53,16 @@ internal sealed partial class StreamHost
         }
         if (!await entry!.Ready) return Unregistered;
         Refusal? invalid = null;
+        var before = entry.State.Policy;
         if (!created && !await Save(entry, state =>
         {
+            before = state.NextPolicy;
             if (state.NextPolicy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
             else invalid = bad;
+            if (changed is not null) Show_UnderLock(changed);
             return invalid is null;
         })) return invalid ?? StoreCircuit.Untaken;
+        if (!created) await Refilter(entry, before);
         lock (_turn)
         {
             if (_phase != Phase.Open) return null;
@@ -109,9 +113,7 @@ internal sealed partial class StreamHost
     /// <summary>What becomes visible from now on is told as far as somebody wants it.</summary>
     private void Want_UnderLock(Subscription state)
     {
-        _stream!.Shown ??= [];
-        _stream.ShowsOrdinary |= state.Policy.OwesAll;
-        _stream.ShowsTypes |= state.WantsTypes;
+        Show_UnderLock(state.Policy);
         _blocking.Remove(state);
         if (state.Policy.Overflow == OverflowRule.Block) _blocking.Add(state);
     }
@@ -135,7 +137,7 @@ internal sealed partial class StreamHost
             entry.State.Saved(save, ok, Nothing, 0, now);
             if (ok) entry.State.OweOlder(ShownOf(stream, owed.Where(mark => mark.Seq > trimmed && mark.Seq <= head)),
                 now);
-            else _subscribers.Remove(entry.State.Name);
+            else Forget_UnderLock(entry);
             entry.IsRegistered = ok;
             Touch_UnderLock(entry);
         });
@@ -160,7 +162,7 @@ internal sealed partial class StreamHost
             why = kind == SessionKind.Push ? state.IsPushed ? null : NotPushed(state.Name)
                 : state.Policy.Webhook is null ? null : HasWebhook(state.Name);
             if (why is not null) return;
-            var slot = state.Attach(isPush: kind == SessionKind.Push);
+            var slot = state.Attach(isPush: kind == SessionKind.Push, isPoll: kind == SessionKind.Poll);
             if (slot < 0)
             {
                 why = new Refusal(ErrorCode.RateLimited,

@@ -17,6 +17,7 @@ internal sealed partial class StreamHost
             if (_phase != Phase.Open) return null;
             var now = context.Now;
             _stream!.StoreIsDown = context.Circuit.IsOpen;
+            _stream.BacklogRoom = BacklogRoom_UnderLock(_stream.Settings.Backlog);
             result = _stream.Append(events, now, each);
             effects = Decide_UnderLock(now);
         }

@@ -8,6 +8,9 @@ internal sealed class SubscriberEntry(Subscription state)
 {
     public Subscription State { get; } = state;
 
+    /// <summary>What of it is in the <see cref="SubscriberTotals"/>: not what it counted before this opening.</summary>
+    public SubscriberFigures Told { get; set; } = SubscriberFigures.CountsOf(state);
+
     /// <summary>Open sessions.</summary>
     public List<SubscriberSession> Sessions { get; } = [];
 

@@ -40,6 +40,9 @@ internal sealed class SubscriberSession(StreamHost host, SubscriberEntry entry, 
 
     public void OnLine(ReadOnlySpan<EventSlot> slots, Span<LineCarry> carry) => host.OnLine(this, slots, carry);
 
+    public void GoingOut(IReadOnlyList<long> seqs) =>
+        host.Act(Entry, (state, _) => state.GoingOut(Slot, seqs));
+
     public void Delivered(IReadOnlyList<long> seqs) =>
         host.Act(Entry, (state, now) => state.Delivered(Slot, seqs, now));
 

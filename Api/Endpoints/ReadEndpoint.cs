@@ -97,6 +97,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         foreach (var reason in poll.Gaps) meter.GapsTold.One("reason", GapJson.NameOf(reason));
         meter.DeliveredEvents.Add(1, poll.Count);
         meter.DeliveredBytes.Add(1, page.Length);
+        poll.GoingOut();
         await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
         poll.Sent();
     }

@@ -29,19 +29,24 @@ internal static class SubscriberJson
         json.WriteNumber("deadLetters", subscriber.DeadLetters);
         json.WriteNumber("connections", subscriber.Connections);
         json.WriteString("acknowledged", subscriber.Acknowledged.ToString());
-        json.WriteStartObject("statistics");
-        json.WriteNumber("queued", subscriber.Counts.Queued);
-        json.WriteNumber("retried", subscriber.Counts.Retried);
-        json.WriteNumber("succeeded", subscriber.Counts.Succeeded);
-        json.WriteNumber("abandoned", subscriber.Counts.Abandoned);
-        json.WriteNumber("queue_size", subscriber.Retrying);
-        json.WriteEndObject();
+        WriteStatistics(json, subscriber.Counts, subscriber.Retrying);
         json.WritePropertyName("policy");
         subscriber.Policy.WriteTo(json, withSecret: false);
         json.WriteBoolean("expires", !subscriber.IsExplicit);
         if (subscriber.Disabled is { } reason) json.WriteString("disabled", reason);
         json.WriteString("created", StreamJson.TimeText(subscriber.CreatedMs));
         json.WriteString("lastSeen", StreamJson.TimeText(subscriber.LastSeenMs));
+    }
+
+    public static void WriteStatistics(Utf8JsonWriter json, in SubscriberCounts counts, long retrying)
+    {
+        json.WriteStartObject("statistics");
+        json.WriteNumber("queued", counts.Queued);
+        json.WriteNumber("retried", counts.Retried);
+        json.WriteNumber("succeeded", counts.Succeeded);
+        json.WriteNumber("abandoned", counts.Abandoned);
+        json.WriteNumber("queue_size", retrying);
+        json.WriteEndObject();
     }
 
     public static void WriteAcknowledged(Utf8JsonWriter json, IReadOnlyList<Acknowledged> results) =>
@@ -86,7 +91,7 @@ internal static class SubscriberJson
         return output.WrittenMemory;
     }
 
-    private static void WriteExpired(Utf8JsonWriter json, ExpiredRange expired)
+    public static void WriteExpired(Utf8JsonWriter json, ExpiredRange expired)
     {
         json.WriteStartObject("expired");
         json.WriteNumber("firstSeq", expired.First);

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Sse;
 
 namespace OrleansEvents.Api.Metrics;
@@ -66,6 +67,7 @@ internal sealed class ServerMeter : IDisposable
         SlowOperations = Counter("slow_operations", "{operation}",
             "Operations that came near their time limit (Operations:WarnAt), those that passed it included",
             "operation");
+        DeclareSubscribers();
         Gauge("streams_open", "{stream}", "Streams that are open", () => StreamsOpen());
         Gauge("buffer_memory", "By", "Bytes that the streams' buffers hold (Limits:MemoryBytes bounds them)",
             () => BufferBytes());
@@ -92,6 +94,7 @@ internal sealed class ServerMeter : IDisposable
 
     // What is asked for when somebody looks; set by who knows.
     public ConnectionCounts Connections { private get; set; } = new();
+    public Func<SubscriberFigures> Subscribers { private get; set; } = static () => default;
     public Func<long> StreamsOpen { private get; set; } = static () => 0;
     public Func<long> BufferBytes { private get; set; } = static () => 0;
     public Func<bool> IsStoreDown { private get; set; } = static () => false;
@@ -100,6 +103,24 @@ internal sealed class ServerMeter : IDisposable
     public IReadOnlyList<Metric> All => _all;
 
     public void Dispose() => _meter.Dispose();
+
+    private void DeclareSubscribers()
+    {
+        Counts("retries_queued", "Deliveries to subscribers that failed and led to another", now => now.Queued);
+        Counts("retries_retried", "Deliveries to subscribers beyond an event's first", now => now.Retried);
+        Counts("retries_succeeded", "Owed events that were acknowledged", now => now.Succeeded);
+        Counts("retries_abandoned", "Owed events that were parked, or ordinary ones given up by age",
+            now => now.Abandoned);
+        Gauge("retry_queue_size", "{event}", "Events that wait for another delivery", () => Subscribers().Retrying);
+        Gauge("pending_events", "{event}", "Events owed to subscribers of open streams, each counted for each of them",
+            () => Subscribers().Pending);
+        Gauge("dead_letters", "{event}", "Dead letters of subscribers of open streams",
+            () => Subscribers().DeadLetters);
+
+        void Counts(string name, string meaning, Func<SubscriberFigures, long> of) =>
+            Declare(_meter.CreateObservableCounter(Prefix + name, () => of(Subscribers()), "{event}", meaning),
+                "counter");
+    }
 
     private void DeclareProcess()
     {

@@ -61,7 +61,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
                 _beganMs = time.GetUtcNow().ToUnixTimeMilliseconds();
                 if (await TakeOwed() is { } refusal) return refusal;
                 foreach (var line in _lines) await Read(line);
-                if (_count > 0 || _gaps.Count > 0 || _more || IsOver || patience.IsCancellationRequested) break;
+                if (IsAnswered || patience.IsCancellationRequested) break;
                 await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
             }
         }
@@ -73,12 +73,20 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         return page;
     }
 
+    private bool IsAnswered => _count > 0 || _gaps.Count > 0 || _more || IsOver || subscriber is { IsOver: true };
+
     private bool IsOver => !request.HasWildcards && _lines.TrueForAll(line =>
         line.Feed.History.State is StreamState.Completed or StreamState.Deleted);
 
     private bool IsFull => _count >= request.Limit || _events.WrittenCount >= MostBytes || _scanned >= MostScanned;
 
     private readonly List<long> _carried = [];
+
+    /// <summary>The answer goes out now.</summary>
+    public void GoingOut()
+    {
+        if (_carried.Count > 0) subscriber!.GoingOut(_carried);
+    }
 
     /// <summary>The answer has gone out.</summary>
     public void Sent()

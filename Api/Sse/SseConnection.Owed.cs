@@ -10,6 +10,7 @@ internal sealed partial class SseConnection
     private const long PatienceMs = 1000;
 
     private readonly List<long> _carried = [];
+    private readonly List<long> _goingOut = [];
 
     /// <summary>Given to the line, which could not send it yet.</summary>
     private readonly HashSet<long> _claimed = [];
@@ -151,6 +152,8 @@ internal sealed partial class SseConnection
             line.Reader.Pass(block, block.Count);
             return;
         }
+        // A block's frames may go out at once.
+        TellGoingOut(block, carry);
         var taken = WriteWhole(line, block);
         for (var i = 0; i < block.Count; i++)
         {
@@ -158,6 +161,14 @@ internal sealed partial class SseConnection
             if (i < taken) _carried.Add(block[i].Seq);
             else _claimed.Add(block[i].Seq);
         }
+    }
+
+    private void TellGoingOut(FeedBlock block, ReadOnlySpan<LineCarry> carry)
+    {
+        _goingOut.Clear();
+        for (var i = 0; i < block.Count; i++)
+            if (carry[i] == LineCarry.Owed) _goingOut.Add(block[i].Seq);
+        if (_goingOut.Count > 0) _subscriber!.GoingOut(_goingOut);
     }
 
     [LoggerMessage(EventIds.CarriedOwed, LogLevel.Debug,

@@ -64,6 +64,7 @@ internal sealed partial class SseConnection
         if ((signals & Signals.Stale) != 0) WriteStale();
         if ((signals & Signals.Shutdown) != 0) WriteShutdown();
         if ((signals & Signals.Silence) != 0 && _output.Unflushed == 0) _output.Write(":\n"u8);
+        if (_carried.Count > 0) _subscriber!.GoingOut(_carried);
         if (_output.Unflushed > 0) await Flush();
         if ((signals & Signals.Ping) != 0) AwaitPong();
         CountDelivered();

@@ -26,7 +26,8 @@ public sealed partial class Subscription
         for (var i = _front; i < _owed.Count && _owed[i].Seq <= seq; i++)
         {
             ref var entry = ref Entries[i];
-            if (entry.State is State.Done or State.Parking || entry.Attempt == 0) continue;
+            if (entry.State is State.Done or State.Parking || entry is { Attempt: 0, IsGoingOut: false })
+                continue;
             Acknowledge(ref entry);
             taken.Add(entry.Seq);
         }

@@ -26,12 +26,14 @@ public sealed partial class Subscription
     /// <summary>A connection comes: its slot, or -1 when there are too many.</summary>
     /// <param name="isPush">Whether it always reports what came of a delivery, so that nothing waits for an
     /// acknowledgement.</param>
-    public int Attach(bool isPush = false)
+    /// <param name="isPoll">Whether it is one of several in turn: it takes nothing that another carries or has
+    /// carried in this round.</param>
+    public int Attach(bool isPush = false, bool isPoll = false)
     {
         var used = _carriers.Aggregate(0UL, (bits, each) => bits | each.Bit);
         var slot = BitOperations.TrailingZeroCount(~used);
         if (slot >= MostConnections) return -1;
-        _carriers.Add(new Carrier(slot, isPush));
+        _carriers.Add(new Carrier(slot, isPush, isPoll));
         Dispatch();
         return slot;
     }
@@ -165,7 +167,7 @@ public sealed partial class Subscription
         if (seq <= _fromSeq) return LineCarry.Plain;
         var index = IndexOf(seq);
         if (index < 0)
-            return seq <= _through && (isCritical || Policy.OwesAll && (isDurable || seq > _abandonedThrough))
+            return seq <= _through && (isCritical || IsOrdinaryOwed(seq) && (isDurable || seq > _abandonedThrough))
                 ? LineCarry.Skip : LineCarry.Plain;
         var carrier = Of(slot);
         ref var entry = ref Entries[index];
@@ -180,6 +182,16 @@ public sealed partial class Subscription
             return LineCarry.Skip;
         }
         return entry.IsFirstRound && Claim(ref entry, carrier) is not null ? LineCarry.Owed : LineCarry.Skip;
+    }
+
+    /// <summary>The events' bytes are about to go out to a connection: whoever answers before
+    /// <see cref="Delivered"/> is told has got them.</summary>
+    public void GoingOut(int slot, IReadOnlyList<long> seqs)
+    {
+        var bit = Of(slot).Bit;
+        foreach (var seq in seqs)
+            if (IndexOf(seq) is >= 0 and var index && (_owed[index].Carriers & bit) != 0)
+                Entries[index].IsGoingOut = true;
     }
 
     /// <summary>The events' bytes have gone out to a connection.</summary>
@@ -198,14 +210,19 @@ public sealed partial class Subscription
             {
                 if (isEarly) entry.Before = State.InFlight;
                 else Set(ref entry, State.InFlight);
-                entry.Attempt++;
-                if (!entry.IsVolatile) IsUnsaved = true;
-                if (entry.Attempt > 1) Counts = Counts with { Retried = Counts.Retried + 1 };
+                CountAttempt(ref entry);
             }
             if (entry.State != State.InFlight) continue;
             entry.DueMs = carrier.IsPush ? long.MaxValue : now.Ms + (long)Policy.AckWait.TotalMilliseconds;
             if (!carrier.IsPush) Schedule(seq, entry.DueMs);
         }
+    }
+
+    private void CountAttempt(ref Entry entry)
+    {
+        entry.Attempt++;
+        if (!entry.IsVolatile) IsUnsaved = true;
+        if (entry.Attempt > 1) Counts = Counts with { Retried = Counts.Retried + 1 };
     }
 
     private Carrier Of(int slot) => _carriers.Find(each => each.Slot == slot)
@@ -226,6 +243,7 @@ public sealed partial class Subscription
             return new OwedEvent(entry.Seq, entry.Attempt + 1);
         }
         if ((entry.Carriers & carrier.Bit) != 0) return null;
+        if (carrier.IsPoll && entry.State is State.Sending or State.InFlight) return null;
         switch (entry.State)
         {
             case State.Waiting:
@@ -329,13 +347,15 @@ public sealed partial class Subscription
     }
 
     /// <summary>A connection, as far as it is given events.</summary>
-    private sealed class Carrier(int slot, bool isPush)
+    private sealed class Carrier(int slot, bool isPush, bool isPoll)
     {
         public int Slot { get; } = slot;
 
         public ulong Bit { get; } = 1UL << slot;
 
         public bool IsPush { get; } = isPush;
+
+        public bool IsPoll { get; } = isPoll;
 
         /// <summary>What is to go beside the line out of its turn: redeliveries, and what was put back.</summary>
         public Queue<long> Queue { get; } = new();

@@ -72,6 +72,11 @@ public sealed partial class Subscription
                 return NackResult.Scheduled;
             case State.Retrying:
                 return NackResult.Scheduled;
+            case State.Sending when entry.IsGoingOut:
+                // It has come before its sender could say so.
+                Set(ref entry, State.InFlight);
+                CountAttempt(ref entry);
+                goto case State.InFlight;
             case State.InFlight:
                 Fail(ref entry, reason, now, delay);
                 return entry.State == State.Retrying ? NackResult.Scheduled : NackResult.Parked;

@@ -50,6 +50,7 @@ public sealed partial class Subscription
     private void ReadMore(JsonElement root)
     {
         if (root.TryGetProperty("from", out var from)) _fromSeq = from.GetInt64();
+        if (root.TryGetProperty("ordinaryFrom", out var ordinary)) _ordinaryFrom = ordinary.GetInt64();
         if (root.TryGetProperty("disabled", out var disabled)) Disabled = disabled.GetString();
         if (root.TryGetProperty("policy", out var policy))
         {
@@ -121,6 +122,7 @@ public sealed partial class Subscription
         json.WriteNumber("lastSeenMs", LastSeenMs);
         if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
         if (_fromSeq > 0) json.WriteNumber("from", _fromSeq);
+        if (_ordinaryFrom > 0) json.WriteNumber("ordinaryFrom", _ordinaryFrom);
         var (policy, isExplicit, disabled) = _savingChange ?? new(Policy, IsExplicit, Disabled);
         if (isExplicit)
         {

@@ -189,6 +189,7 @@ public sealed partial class Subscription
     {
         Count(entry, -1);
         (entry.State, entry.Carriers) = (state, carriers);
+        entry.IsGoingOut &= state == State.Sending;
         entry.IsTaken &= carriers != 0;
         _plainAfter = Math.Max(_plainAfter, entry.Seq);
         Count(entry, 1);
@@ -279,6 +280,9 @@ public sealed partial class Subscription
         public ushort Attempt;
 
         public State State;
+
+        /// <summary>Whether its bytes may have come though nobody has said that they have gone out.</summary>
+        public bool IsGoingOut;
 
         /// <summary>What it was before it was acknowledged, which may fail.</summary>
         public State Before;

@@ -83,7 +83,12 @@ public readonly record struct PendingEvent(long Seq, int Attempts, long? NextRet
 /// <param name="Retried">Deliveries beyond the first.</param>
 /// <param name="Succeeded">Events acknowledged.</param>
 /// <param name="Abandoned">Events parked, or ordinary ones given up by age.</param>
-public readonly record struct SubscriberCounts(long Queued, long Retried, long Succeeded, long Abandoned);
+public readonly record struct SubscriberCounts(long Queued, long Retried, long Succeeded, long Abandoned)
+{
+    /// <summary>The counts of both.</summary>
+    public static SubscriberCounts operator +(SubscriberCounts a, SubscriberCounts b) =>
+        new(a.Queued + b.Queued, a.Retried + b.Retried, a.Succeeded + b.Succeeded, a.Abandoned + b.Abandoned);
+}
 
 /// <summary>Dead letters past their limit: numbers of the first and the last, and how many.</summary>
 public readonly record struct ExpiredRange(long First, long Last, long Count);

@@ -51,7 +51,7 @@ internal sealed class SseReader : IAsyncDisposable
     public static async Task<SseReader> Open(Uri address, string path, string? lastEventId = null,
         Version? version = null)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxResponseDrainSize = 0 })
         {
             BaseAddress = address,
             DefaultRequestVersion = version ?? HttpVersion.Version11,

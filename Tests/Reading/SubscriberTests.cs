@@ -171,7 +171,8 @@ public sealed class SubscriberTests
         await server.Post("/api/streams/s/subscribers/a/ack", $$"""{"upTo":"{{page.Cursor()}}"}""");
         await Mixed(server, 7, 8);
         Assert.Equal([8, 7], (await server.Poll("s", $"subscriber=a&after={page.Cursor()}")).NumbersOf());
-        Assert.Equal([8, 1, 3, 5, 7], (await server.Poll("s", "subscriber=a")).NumbersOf());
+        // What the last poll brought is in flight.
+        Assert.Equal([1, 3, 5, 7], (await server.Poll("s", "subscriber=a")).NumbersOf());
     }
 
     [Fact]
