@@ -3,8 +3,8 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Storage.Postgres;
 
-/// <summary>The log in a PostgreSQL database, which many processes may share: each stream has one owner among them,
-/// and the epoch in its row says who. Every write is one statement that checks the epoch and commits by itself.</summary>
+/// <summary>The log in a PostgreSQL database, which many processes may share: each stream has one owner among them, and
+/// the epoch in its row says who. Every write is one statement that checks the epoch and commits by itself.</summary>
 public sealed class PostgresEventLog : IEventLog
 {
     // Rows deleted in one statement: whoever opens the stream meanwhile waits for it.
