@@ -9,9 +9,12 @@ internal static class Banner
     {
         var url = addresses[0].GetLeftPart(UriPartial.Authority);
         var where = string.Join(", ", addresses.Select(address => address.GetLeftPart(UriPartial.Authority)));
-        var store = options.Storage.Store == StoreKind.Memory
-            ? "critical events in memory only"
-            : $"critical events in {Path.GetFullPath(options.Storage.Data)}";
+        var store = options.Storage.Store switch
+        {
+            StoreKind.Memory => "critical events in memory only",
+            StoreKind.Postgres => "critical events in PostgreSQL",
+            _ => $"critical events in {Path.GetFullPath(options.Storage.Data)}",
+        };
         var events = $"{url}/api/streams/hello/events";
         return $$$"""
 

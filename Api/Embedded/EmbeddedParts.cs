@@ -5,6 +5,7 @@ using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Storage.Memory;
+using OrleansEvents.Storage.Postgres;
 using OrleansEvents.Storage.Sqlite;
 using OrleansEvents.Streams;
 
@@ -57,20 +58,37 @@ internal static class EmbeddedParts
 
     private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
     {
-        if (options.Store == StoreKind.Memory) return new MemoryEventLog();
-        var sqlite = new SqliteOptions { Folder = options.Data };
         try
         {
-            if (options.Repair && SqliteRepair.Run(options.Data, time) is { } summary)
-                notes.Lines.Add((LogLevel.Warning, $"Storage repaired: {summary}"));
-            var log = SqliteEventLog.Start(sqlite, time);
-            notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
-            return log;
+            return options.Store switch
+            {
+                StoreKind.Memory => new MemoryEventLog(),
+                StoreKind.Postgres => OpenPostgres(options, notes),
+                _ => OpenSqlite(options, time, notes),
+            };
         }
         catch (LogRefusedException refused)
         {
             throw new StartRefusedException(refused.Message, refused);
         }
+    }
+
+    private static SqliteEventLog OpenSqlite(StorageOptions options, TimeProvider time, StartNotes notes)
+    {
+        if (options.Repair && SqliteRepair.Run(options.Data, time) is { } summary)
+            notes.Lines.Add((LogLevel.Warning, $"Storage repaired: {summary}"));
+        var log = SqliteEventLog.Start(new SqliteOptions { Folder = options.Data }, time);
+        notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
+        return log;
+    }
+
+    private static PostgresEventLog OpenPostgres(StorageOptions options, StartNotes notes)
+    {
+        var connection = options.Postgres
+            ?? throw new StartRefusedException("--store postgres: needs --postgres with a connection string");
+        var log = PostgresEventLog.Start(new PostgresOptions { Connection = connection });
+        notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
+        return log;
     }
 
     /// <summary>The server-wide defaults as a stream's settings.</summary>

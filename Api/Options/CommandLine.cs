@@ -8,6 +8,7 @@ internal sealed class CommandLine
         ["urls"] = "Urls",
         ["data"] = "Storage:Data",
         ["store"] = "Storage:Store",
+        ["postgres"] = "Storage:Postgres",
         ["repair"] = "Storage:Repair",
     };
 
@@ -17,7 +18,8 @@ internal sealed class CommandLine
 
           --urls U                   addresses to listen on, separated by ;   (http://127.0.0.1:5080)
           --data DIR                 folder of the data                       (./data)
-          --store sqlite|memory      what holds durable events                (sqlite)
+          --store sqlite|postgres|memory   what holds durable events          (sqlite)
+          --postgres CONNECTION      the database for --store postgres: Host=…;Database=…;Username=…;Password=…
           --repair                   copy what is readable of a damaged file aside and start with it
           --Section:Setting value    any setting, for example --Streams:Buffer 1000 (docs/limits.md lists them)
           --print-limits             print the page of all settings

@@ -137,7 +137,3 @@ internal sealed class StreamTable(SqliteDatabase database)
         }
     }
 }
-
-/// <summary>A stream's row.</summary>
-internal sealed record StreamRow(long Id, long? Deleted, long? CloseEnd, long CloseFloor, long Reserved, long Trimmed,
-    long? DurableSince, bool Completed, long CreatedMs, EpochRecord[] Epochs, string? Settings);

@@ -11,6 +11,7 @@ public sealed class ProgramTests
     [Theory]
     [InlineData("--bogus")]
     [InlineData("--store", "redis")]
+    [InlineData("--store", "postgres")]
     [InlineData("--urls", "https://127.0.0.1:0", "--store", "memory")]
     public async Task A_refused_start_is_one_line_on_stderr_and_exit_code_2(params string[] args)
     {

@@ -95,7 +95,7 @@ public sealed class SettingsTests : IDisposable
     [InlineData("--Limits:EventBytes: 3 is not between 256 and 67108864 bytes", "--Limits:EventBytes=3")]
     [InlineData("--Limits:EventBytes: needs a value", "--Limits:EventBytes", "--repair")]
     [InlineData("--data: needs a value", "--data=")]
-    [InlineData("--store: 'redis' is not one of sqlite, memory", "--store", "redis")]
+    [InlineData("--store: 'redis' is not one of sqlite, memory, postgres", "--store", "redis")]
     [InlineData("--sse:retry: '2s' is not a number of seconds", "--sse:retry", "2s")]
     [InlineData("--sse:retry: NaN is not between 0.01 and 300 seconds", "--sse:retry", "NaN")]
     [InlineData("--Streams:Durable: 'yes' is not true or false", "--Streams:Durable", "yes")]

@@ -18,8 +18,12 @@ public abstract partial class EventLogContract : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await Log.DisposeAsync();
-        await Clean();
+        // Without a log the test was skipped.
+        if (Log is not null)
+        {
+            await Log.DisposeAsync();
+            await Clean();
+        }
         GC.SuppressFinalize(this);
     }
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using OrleansEvents.Streams;
 
-namespace OrleansEvents.Storage.Sqlite;
+namespace OrleansEvents.Storage;
 
 /// <summary>A stream's epochs as one blob, 25 bytes each, oldest first: at most 16, and always read together.</summary>
 internal static class EpochBlob

@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+using Npgsql;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Storage.Postgres;
+
+/// <summary>The rarer writes, a statement each. All begin with the stream's row, locked if its epoch is still the
+/// writer's; false when it is not, and nothing is written then.</summary>
+internal static class PostgresSaves
+{
+    private const string Admitted = "id = $1 AND epoch = $2 AND deleted IS NULL AND close_end IS NULL";
+
+    private const string Held = $"held AS MATERIALIZED (SELECT id FROM streams WHERE {Admitted} FOR NO KEY UPDATE)";
+
+    public static Task<bool> Reserve(NpgsqlDataSource source, LogHandle handle, long through) =>
+        Statement(source, handle, $"UPDATE streams SET reserved = greatest(reserved, $3) WHERE {Admitted}")
+            .With(through).Changes();
+
+    public static Task<bool> Settings(NpgsqlDataSource source, LogHandle handle, string settings,
+        long? durableSince) =>
+        Statement(source, handle, $"UPDATE streams SET settings = $3, durable_since = $4 WHERE {Admitted}")
+            .With(settings).With(durableSince).Changes();
+
+    public static Task<bool> Complete(NpgsqlDataSource source, LogHandle handle) =>
+        Statement(source, handle, $"UPDATE streams SET completed = true WHERE {Admitted}").Changes();
+
+    /// <summary>Remembers how far the stream is trimmed; deleting comes after.</summary>
+    public static Task<bool> Trim(NpgsqlDataSource source, LogHandle handle, long through) =>
+        Statement(source, handle, $"UPDATE streams SET trimmed = greatest(trimmed, $3) WHERE {Admitted}")
+            .With(through).Changes();
+
+    /// <summary>A closed stream may be closed again.</summary>
+    public static Task<bool> Close(NpgsqlDataSource source, LogHandle handle, GracefulClose close) =>
+        Statement(source, handle, """
+            WITH held AS (
+                UPDATE streams SET close_end = $3, close_floor = $4
+                WHERE id = $1 AND epoch = $2 AND deleted IS NULL RETURNING id),
+            kept AS (
+                INSERT INTO rings(stream, slots, frames) SELECT id, $5, $6 FROM held
+                ON CONFLICT (stream) DO UPDATE SET slots = excluded.slots, frames = excluded.frames)
+            SELECT id FROM held
+            """).With(close.End).With(close.Floor).With(RunColumns.Slots(close.Ring)).With(close.Ring.Frames).Finds();
+
+    /// <summary>Nobody can see the stream any more; its events, keys and what is parked are purged later.</summary>
+    public static Task<bool> Bury(NpgsqlDataSource source, LogHandle handle, long nowMs) =>
+        Statement(source, handle, $"""
+            WITH held AS (
+                UPDATE streams SET deleted = $3, settings = NULL WHERE {Admitted} RETURNING id),
+            purged AS (INSERT INTO purges(stream) SELECT id FROM held),
+            rings_gone AS (DELETE FROM rings USING held WHERE rings.stream = held.id),
+            subscribers_gone AS (DELETE FROM subscribers USING held WHERE subscribers.stream = held.id)
+            SELECT id FROM held
+            """).With(nowMs).Finds();
+
+    public static Task<bool> RemoveSubscriber(NpgsqlDataSource source, LogHandle handle, string name) =>
+        Statement(source, handle, $"""
+            WITH {Held},
+            gone AS (DELETE FROM subscribers s USING held WHERE s.stream = held.id AND s.name = $3),
+            unparked AS (DELETE FROM parked p USING held WHERE p.stream = held.id AND p.subscriber = $3)
+            SELECT id FROM held
+            """).With(name).Finds();
+
+    /// <summary>A subscriber's state with what is parked for it. What is parked again is updated and not deleted: one
+    /// statement cannot do both to a row.</summary>
+    public static Task<bool> Subscriber(NpgsqlDataSource source, LogHandle handle, SubscriberWrite write)
+    {
+        var slots = write.Park is { } park ? park.Slots.ToArray() : [];
+        return Statement(source, handle, $"""
+            WITH {Held},
+            saved AS (
+                INSERT INTO subscribers(stream, wakes, name, state) SELECT id, $3, $4, $5 FROM held
+                ON CONFLICT (stream, name) DO UPDATE SET state = excluded.state, wakes = excluded.wakes),
+            unparked AS (
+                DELETE FROM parked p USING held, unnest($6::bigint[], $7::bigint[]) gone(first, last)
+                WHERE p.stream = held.id AND p.subscriber = $4 AND p.seq BETWEEN gone.first AND gone.last
+                    AND NOT p.seq = ANY($9)),
+            put AS (
+                INSERT INTO parked(stream, seq, parked, subscriber, slot, note, frame)
+                SELECT held.id, e.seq, $8, $4, e.slot, e.note, e.frame
+                FROM held, unnest($9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[]) e(seq, slot, note, frame)
+                ON CONFLICT (stream, subscriber, seq) DO UPDATE SET parked = excluded.parked, slot = excluded.slot,
+                    note = excluded.note, frame = excluded.frame)
+            SELECT id FROM held
+            """)
+            .With(write.Wakes).With(write.Name).With(write.State)
+            .With(write.Unpark.Select(range => range.First).ToArray())
+            .With(write.Unpark.Select(range => range.Last).ToArray())
+            .With(write.ParkedMs)
+            .With(slots.Select(slot => slot.Seq).ToArray())
+            .With(slots.Select(slot => MemoryMarshal.AsBytes([slot.At(0)]).ToArray()).ToArray())
+            .With(write.Notes.ToArray())
+            .With(slots.Select(slot => write.Park!.FrameOf(slot).ToArray()).ToArray())
+            .Finds();
+    }
+
+    private static NpgsqlCommand Statement(NpgsqlDataSource source, LogHandle handle, string sql)
+    {
+#pragma warning disable CA2100 // Made of constants.
+        var command = source.CreateCommand(sql);
+#pragma warning restore CA2100
+        return command.With(handle.Id).With(handle.Epoch);
+    }
+}

@@ -1,0 +1,134 @@
+using Npgsql;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Storage.Postgres;
+
+/// <summary>
+/// The tables, as numbered steps: a database at version n has had the first n. A step that was released is never
+/// changed. They lie in a schema of their own, made by the first server that starts; the others wait for it.
+/// </summary>
+internal static class PostgresSchema
+{
+    /// <summary>The schema, unless the connection string names one as its search path.</summary>
+    public const string DefaultName = "events";
+
+    // Any number will do, as long as every server takes the same one.
+    private const long MigrationLock = 0x4f724576_4d696772;
+
+    private static readonly string[] s_steps =
+    [
+        // The row of a stream changes with every append: room on its page keeps that from touching the indexes.
+        // Frames are not compressed: what is read most is the newest, and it is read whole.
+        """
+        CREATE TABLE streams(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            epoch bigint NOT NULL,
+            stored bigint NOT NULL,
+            reserved bigint NOT NULL,
+            trimmed bigint NOT NULL,
+            created bigint NOT NULL,
+            close_end bigint,
+            close_floor bigint,
+            durable_since bigint,
+            deleted bigint,
+            completed boolean NOT NULL,
+            name text COLLATE "C" NOT NULL UNIQUE,
+            epochs bytea NOT NULL,
+            settings text) WITH (fillfactor = 50);
+        CREATE INDEX tombstones ON streams(deleted) WHERE deleted IS NOT NULL;
+        CREATE TABLE runs(
+            stream bigint NOT NULL,
+            first bigint NOT NULL,
+            last bigint NOT NULL,
+            appended bigint NOT NULL,
+            count integer NOT NULL,
+            critical integer NOT NULL,
+            bytes integer NOT NULL,
+            slots bytea NOT NULL,
+            frames bytea NOT NULL,
+            PRIMARY KEY(stream, first));
+        ALTER TABLE runs ALTER COLUMN slots SET STORAGE EXTERNAL, ALTER COLUMN frames SET STORAGE EXTERNAL;
+        CREATE TABLE keys(
+            stream bigint NOT NULL,
+            seq bigint NOT NULL,
+            expires bigint NOT NULL,
+            epoch bigint NOT NULL,
+            hash bytea NOT NULL,
+            key bytea NOT NULL,
+            PRIMARY KEY(stream, key));
+        CREATE INDEX keys_expiring ON keys(stream, expires);
+        CREATE TABLE rings(
+            stream bigint PRIMARY KEY,
+            slots bytea NOT NULL,
+            frames bytea NOT NULL);
+        CREATE TABLE subscribers(
+            stream bigint NOT NULL,
+            wakes boolean NOT NULL,
+            name text COLLATE "C" NOT NULL,
+            state bytea NOT NULL,
+            PRIMARY KEY(stream, name));
+        CREATE INDEX subscribers_to_wake ON subscribers(stream) WHERE wakes;
+        CREATE TABLE parked(
+            stream bigint NOT NULL,
+            seq bigint NOT NULL,
+            parked bigint NOT NULL,
+            subscriber text COLLATE "C" NOT NULL,
+            slot bytea NOT NULL,
+            note bytea NOT NULL,
+            frame bytea NOT NULL,
+            PRIMARY KEY(stream, subscriber, seq));
+        ALTER TABLE parked ALTER COLUMN frame SET STORAGE EXTERNAL;
+        CREATE TABLE purges(stream bigint PRIMARY KEY);
+        CREATE TABLE probes(id integer PRIMARY KEY, count bigint NOT NULL);
+        INSERT INTO probes VALUES(1, 0);
+        """,
+    ];
+
+    /// <summary>The version this program reads and writes.</summary>
+    public static int Version => s_steps.Length;
+
+    /// <summary>Makes the schema, or takes it to this program's version; says which version it was. Throws
+    /// <see cref="LogRefusedException"/> when it is newer.</summary>
+    public static int Migrate(NpgsqlDataSource source, string schema)
+    {
+        using var connection = source.OpenConnection();
+        // Held by the connection: it ends with it, whatever happens.
+        Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
+        try
+        {
+            Execute(connection, $"""
+                CREATE SCHEMA IF NOT EXISTS {Quoted(schema)};
+                CREATE TABLE IF NOT EXISTS {Quoted(schema)}.versions(version integer PRIMARY KEY);
+                """);
+            using var read = new NpgsqlCommand("SELECT coalesce(max(version), 0) FROM versions", connection);
+            var was = (int)read.ExecuteScalar()!;
+            if (was > Version)
+                throw new LogRefusedException($"The database has version {was} of its tables, and this program knows "
+                    + $"only {Version}: start a newer one.");
+            for (var version = was; version < Version; version++) Step(connection, version);
+            return was;
+        }
+        finally
+        {
+            Execute(connection, $"SELECT pg_advisory_unlock({MigrationLock})");
+        }
+    }
+
+    private static void Step(NpgsqlConnection connection, int from)
+    {
+        using var transaction = connection.BeginTransaction();
+        Execute(connection, s_steps[from]);
+        Execute(connection, $"INSERT INTO versions VALUES({from + 1})");
+        transaction.Commit();
+    }
+
+    private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    private static void Execute(NpgsqlConnection connection, string sql)
+    {
+#pragma warning disable CA2100 // Made of constants, and of a name that is quoted.
+        using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
+    }
+}
