@@ -179,7 +179,7 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         var stream = _stream!;
         Owe_UnderLock(stream, now);
         var followed = Settle_UnderLock(now);
-        if (_blocking.Count > 0) stream.BacklogRoom = BacklogRoom_UnderLock(stream.Settings.Backlog);
+        stream.BacklogRoom = BacklogRoom_UnderLock(stream.Settings.Backlog);
         Look_UnderLock(Math.Min(stream.NextTickMs(now), IdleAtMs_UnderLock(stream)));
         return new Effects(stream.Handle, stream.NextCommit(), stream.BeginReserve(),
             stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null, Moved_UnderLock(), followed);

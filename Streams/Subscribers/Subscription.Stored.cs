@@ -155,6 +155,7 @@ public sealed partial class Subscription
         for (var i = _front; i < _owed.Count; i++)
         {
             var entry = _owed[i];
+            if (watermark >= 0 && entry.Seq > _plainAfter) break;
             if (entry.IsReplayed)
             {
                 // Done once, before it was owed again.
@@ -185,6 +186,7 @@ public sealed partial class Subscription
         for (var i = _front; i < _owed.Count; i++)
         {
             var entry = _owed[i];
+            if (entry.Seq > _plainAfter) break;
             if (entry.Attempt == 0 || entry.IsVolatile || entry.State == State.Done || done.Contains(entry.Seq))
                 continue;
             if (bounds.Count > 0 && !(entry.Attempt == group.Attempt && IsSame(entry.History, group.History)))

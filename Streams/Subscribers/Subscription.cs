@@ -32,6 +32,9 @@ public sealed partial class Subscription
     private int _done;
     private int _active;
     private long _through;
+
+    /// <summary>Beyond it nothing has happened to any entry yet: a save need not look at those.</summary>
+    private long _plainAfter;
     private long _fromSeq;
     private byte[][]? _types;
 
@@ -187,6 +190,7 @@ public sealed partial class Subscription
         Count(entry, -1);
         (entry.State, entry.Carriers) = (state, carriers);
         entry.IsTaken &= carriers != 0;
+        _plainAfter = Math.Max(_plainAfter, entry.Seq);
         Count(entry, 1);
         if (state is not State.Done) return;
         entry.History = null;
@@ -224,6 +228,7 @@ public sealed partial class Subscription
                     continue;
                 }
                 entries[i].FollowsDone |= passed;
+                if (passed) _plainAfter = Math.Max(_plainAfter, entries[i].Seq);
                 passed = false;
                 entries[kept++] = entries[i];
             }

@@ -14,7 +14,7 @@ namespace OrleansEvents.Subscribers;
 internal static class RestartWork
 {
     private const int Connections = 1000;
-    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(8);
 
     public static async Task<string> Run(Uri address, string dll, int streams, string folder)
     {
@@ -39,7 +39,8 @@ internal static class RestartWork
             var alone = await CpuOf(server, Idle);
             using var readers = new OwedReaders(http);
             await readers.Connect(streams, subscribers, Connections);
-            await Task.Delay(TimeSpan.FromSeconds(4));
+            // A round of heartbeats, and what the compiler has left to do.
+            await Task.Delay(TimeSpan.FromSeconds(20));
             var connected = await CpuOf(server, Idle);
             server.Refresh();
             return string.Create(CultureInfo.InvariantCulture,
