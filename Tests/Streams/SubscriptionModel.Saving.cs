@@ -119,8 +119,9 @@ internal sealed partial class SubscriptionModel
         foreach (var (seq, parked) in _store.Parked) _parked.Add(seq, parked.Ms);
         _owed.Clear();
         (_policy, _counts, _expired) = (_stored.Policy!, _stored.Counts, _stored.Expired);
-        // The copy goes with an acknowledgement, though it was told to have failed.
-        foreach (var each in _stored.Owed.Where(each => !each.IsReplayed || _parked.ContainsKey(each.Seq)))
+        // The copy goes with an acknowledgement though it was told to have failed; and what was lost may be trimmed.
+        foreach (var each in _stored.Owed.Where(each => each.IsReplayed ? _parked.ContainsKey(each.Seq)
+            : _store.Events.ContainsKey(each.Seq)))
             _owed.Add(each.Seq, Load(each, each.IsReplayed));
         foreach (var each in _store.Events.Values.Where(each => each.Seq > _stored.Head))
             if (each.Critical || _policy.OwesAll)
@@ -157,10 +158,10 @@ internal sealed partial class SubscriptionModel
             new Owed(each.Seq, each.AppendedMs)
             {
                 IsReplayed = each.IsReplayed, Attempts = each.Attempts, History = [.. each.History],
-            });
+            }).ToList();
+        // One that is parked once more by this very save is put back once more too.
         var replayed = _toReplay.Where(seq => !_unpark.Contains(seq) && _parked.ContainsKey(seq)
-            && !_owed.ContainsKey(seq))
-            .Select(seq => new Owed(seq, 0) { IsReplayed = true });
+            && !kept.Exists(each => each.Seq == seq)).Select(seq => new Owed(seq, 0) { IsReplayed = true });
         return new Stored
         {
             Owed = [.. kept.Concat(replayed)], Policy = _change ?? _policy, Head = _head, Expired = _expired,
