@@ -26,6 +26,7 @@ public sealed partial class Subscription
                 Set(ref entry, State.Done, 0);
         }
         _through = Math.Max(_through, head);
+        _plainAfter = Math.Max(_plainAfter, head);
         if (Policy.OwesAll && !owedAll) (_ordinaryFrom, _abandonedThrough) = (head, head);
         IsUnsaved = true;
         Sweep();

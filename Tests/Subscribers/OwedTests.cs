@@ -106,14 +106,14 @@ public sealed class OwedTests
         await using var server = await TestServer.StartOnDisk();
         var named = new Named(server);
         await named.Set("""{"types":["x"]}""");
-        await named.Critical(1, 1, "x");
-        await named.Critical(2, 2, "y");
+        for (var i = 1; i <= 6; i++) await named.Critical(i, i, i % 2 == 0 ? "y" : "x");
         await named.Set("""{"types":[]}""");
-        await named.Critical(3, 3, "y");
-        var owed = (await named.Pending()).NumbersOf();
-        Assert.Equal([3], owed.Where(number => number > 2));
-        await server.Restart();
-        Assert.Equal(owed, (await named.Pending()).NumbersOf());
+        await named.Critical(7, 8, "y");
+        for (var start = 0; start < 2; start++)
+        {
+            Assert.Equal([1, 3, 5, 7, 8], (await named.Pending()).NumbersOf());
+            await server.Restart();
+        }
     }
 
     [Fact]
