@@ -82,12 +82,23 @@ internal sealed partial class StreamGrain
             found = await context.Log.Open(_name, context.NewEpoch(), create, context.Now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(_name);
             else ring = found.Closed?.Ring ?? await ReadNewest(found);
+            if (found is not null) found = await Pin(found);
         });
         _isAbsent = ok && found is null;
         if (_isAbsent) _feed.MarkMissing(deleted);
         if (!ok || found is null) return false;
         using (ring) Begin(found, ring!);
         return true;
+    }
+
+    /// <summary>A stream that is durable by default is from now on whole on storage, which is recorded together with
+    /// its settings: were the defaults to change, that would no longer be true.</summary>
+    private async Task<OpenedStream> Pin(OpenedStream opened)
+    {
+        if (opened.DurableSince is not null || SettingsOf(opened) is not { Durable: true } settings) return opened;
+        var pinned = opened with { Settings = settings.ToJson(), DurableSince = opened.Epochs[^1].First - 1 };
+        await context.Log.SaveSettings(opened.Handle, pinned.Settings, pinned.DurableSince);
+        return pinned;
     }
 
     private Task<EventRun> ReadNewest(OpenedStream opened)
@@ -150,7 +161,8 @@ internal sealed partial class StreamGrain
 
     private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || stream.HasStaged || stream.NeedsReopen
         ? long.MaxValue
-        : Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds;
+        : Math.Max(stream.OrdinaryKeysUntilMs,
+            Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);
 
     [LoggerMessage(EventIds.StreamOpened, LogLevel.Debug,
         "Stream {Stream} opened (created: {Created}, whole: {Whole}) with {Events} events in its buffer")]

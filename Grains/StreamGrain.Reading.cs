@@ -34,14 +34,14 @@ internal sealed partial class StreamGrain
     /// <summary>Reads on behind the ring; returns what has been passed then, null without storage's answer.</summary>
     private async Task<long?> ReadStored(EventRun into, long after, int maxEvents, int maxBytes)
     {
-        var (handle, floor, head) = (_stream!.Handle, _feed.Floor, _feed.Head);
+        var (handle, floor, through) = (_stream!.Handle, _feed.Floor, _stream.ReadableThrough);
         EventRun? found = null;
         var ok = await Attempt(async () => found = await context.Log.Read(handle.Id, after, maxEvents, maxBytes));
         if (!ok) return null;
         using var stored = found!;
-        // What a commit in flight has written is not visible yet, and may never be.
+        // What a commit in flight has written is not visible yet, and may never be; what was made void never is.
         var count = stored.Count;
-        while (count > 0 && stored.Slots[count - 1].Seq > head) count--;
+        while (count > 0 && stored.Slots[count - 1].Seq > through) count--;
         stored.Truncate(count);
         into.Append(stored);
         return stored.Count > 0 ? stored.Last : floor;

@@ -7,6 +7,7 @@ internal sealed partial class StreamGrain
 {
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
     private bool _isFenced;
+    private ulong? _reopening;
 
     /// <summary>The end of every turn that changed the state machine: begins what it decided.</summary>
     private void Turned()
@@ -36,10 +37,12 @@ internal sealed partial class StreamGrain
 
     private async Task Reopen(EventStream stream, LogHandle handle, long confirmed, long next)
     {
+        // The same epoch until storage has taken it: a try that failed may have happened, and would fence the next.
+        var epoch = _reopening ??= context.NewEpoch();
         LogHandle? opened = null;
-        var epoch = context.NewEpoch();
         var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, epoch, confirmed, next));
-        if (!ok) await Task.Delay(RetryEvery, context.Time);
+        if (ok) _reopening = null;
+        else await Task.Delay(RetryEvery, context.Time);
         stream.Reopened(opened);
         Turned();
     }

@@ -9,6 +9,7 @@ public class FaultyLog : DispatchProxy
 {
     private readonly HashSet<long> _broken = [];
     private readonly Dictionary<long, Task> _held = [];
+    private readonly Dictionary<long, int> _lostReopenings = [];
     private IEventLog _log = null!;
 
     public static (IEventLog Log, FaultyLog Faults) Over(IEventLog log)
@@ -35,6 +36,12 @@ public class FaultyLog : DispatchProxy
         lock (_broken) _held[id] = until;
     }
 
+    /// <summary>Lets so many reopenings of a stream be done, and answered as if storage had failed.</summary>
+    public void LoseReopenings(long id, int count)
+    {
+        lock (_broken) _lostReopenings[id] = count;
+    }
+
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         if (args is [LogHandle handle, ..] && IsBroken(handle.Id))
@@ -44,6 +51,8 @@ public class FaultyLog : DispatchProxy
             if (targetMethod.Name == nameof(IEventLog.Reopen)) return Task.FromException<LogHandle>(down);
         }
         var answer = targetMethod!.Invoke(_log, args);
+        if (args is [LogHandle reopened, ..] && targetMethod.Name == nameof(IEventLog.Reopen) && Loses(reopened.Id))
+            return Task.FromException<LogHandle>(new LogUnavailableException("the answer is lost for this test"));
         return args is [LogHandle held, ..] && targetMethod.Name == nameof(IEventLog.Append)
             ? Both((Task)answer!, Held(held.Id))
             : answer;
@@ -58,6 +67,16 @@ public class FaultyLog : DispatchProxy
     private Task Held(long id)
     {
         lock (_broken) return _held.GetValueOrDefault(id, Task.CompletedTask);
+    }
+
+    private bool Loses(long id)
+    {
+        lock (_broken)
+        {
+            var left = _lostReopenings.GetValueOrDefault(id);
+            if (left > 0) _lostReopenings[id] = left - 1;
+            return left > 0;
+        }
     }
 
     private bool IsBroken(long id)

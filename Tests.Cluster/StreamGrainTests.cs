@@ -133,16 +133,55 @@ public sealed class StreamGrainTests(TwoSilos cluster)
         cluster.Storage.Hold(id, answer.Task);
 
         var publishing = stream.Publish(Given.Event(21));
-        await Given.Until(async () =>
-        {
-            using var stored = await cluster.Log.Read(id, 0, 100, 1 << 20);
-            return stored.Count == 21;
-        });
+        await HasStored(id, 21);
         Assert.Equal(Enumerable.Range(1, 20), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
 
         answer.SetResult();
         (await publishing).Ok();
         Assert.Equal(Enumerable.Range(1, 21), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
+    }
+
+    [Fact]
+    public async Task What_was_made_void_is_not_read_though_storage_has_it()
+    {
+        var name = await cluster.StreamOwnedBy(1);
+        var stream = cluster.Through(0).GetGrain<IStreamGrain>(name);
+        (await stream.Configure("""{"durable":true,"buffer":5}"""u8.ToArray())).Ok();
+        for (var i = 1; i <= 20; i++) (await stream.Publish(Given.Event(i))).Ok();
+        var (id, answer) = (await LogIdOf(name), new TaskCompletionSource());
+        cluster.Storage.Hold(id, answer.Task);
+        var publishing = stream.Publish(Given.Event(21));
+        await HasStored(id, 21);
+
+        cluster.Storage.Break(id, broken: true);
+        answer.SetException(new LogUnavailableException("the answer is lost for this test"));
+        Assert.Equal(ErrorCode.StoreUnavailable, (await publishing).Refusal!.Value.Code);
+        Assert.Equal(Enumerable.Range(1, 20), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
+
+        cluster.Storage.Hold(id, Task.CompletedTask);
+        cluster.Storage.Break(id, broken: false);
+        await Given.Until(async () => (await stream.Publish(Given.Event(22))).Refusal is null);
+        Assert.Equal(Enumerable.Range(1, 22).Where(i => i != 21), (await stream.ReadAll(ReadFrom.Beginning)).Numbers);
+    }
+
+    [Fact]
+    public async Task A_reopening_whose_answer_was_lost_is_repeated_and_not_fenced_off_by_itself()
+    {
+        var name = await cluster.StreamOwnedBy(0);
+        var stream = cluster.Through(1).GetGrain<IStreamGrain>(name);
+        var first = (await stream.Publish(Given.Event(1, critical: true))).Ok().Published.First;
+        (await stream.Publish(Given.Event(2))).Ok();
+        var id = await LogIdOf(name);
+        cluster.Storage.LoseReopenings(id, 1);
+        cluster.Storage.Break(id, broken: true);
+        await Refused(ErrorCode.StoreUnavailable, stream, Given.Event(3, critical: true));
+        cluster.Storage.Break(id, broken: false);
+
+        await Given.Until(async () => (await stream.Publish(Given.Event(4, critical: true))).Refusal is null);
+        // An owner that was fenced off would have lost the ordinary event.
+        var (numbers, gaps) = await stream.ReadAll(ReadFrom.After(first));
+        Assert.Equal([2, 4], numbers);
+        Assert.Empty(gaps);
     }
 
     [Fact]
@@ -175,8 +214,29 @@ public sealed class StreamGrainTests(TwoSilos cluster)
         Assert.Equal([1], (await stream.ReadAll(ReadFrom.Buffer)).Numbers);
     }
 
+    [Fact]
+    public async Task A_stream_with_a_key_that_only_memory_knows_is_not_unloaded_within_the_key_s_window()
+    {
+        var name = await cluster.StreamOwnedBy(0);
+        var stream = cluster.Through(1).GetGrain<IStreamGrain>(name);
+        (await stream.Configure("""{"idleAfter":0.2,"dedupeWindow":2}"""u8.ToArray())).Ok();
+        var first = (await stream.Publish(Given.Event(1, key: "k"))).Ok().Published.First;
+        var began = TimeProvider.System.GetTimestamp();
+
+        await Given.Until(async () => await cluster.OwnerOf(name) is null);
+
+        Assert.True(TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(1.5));
+        Assert.Empty((await stream.ReadAll(ReadFrom.After(first))).Gaps);
+    }
+
     private static async Task Refused(ErrorCode code, IStreamGrain stream, NewEvent @event) =>
         Assert.Equal(code, (await stream.Publish(@event)).Refusal!.Value.Code);
+
+    private Task HasStored(long id, int events) => Given.Until(async () =>
+    {
+        using var stored = await cluster.Log.Read(id, 0, 100, 1 << 20);
+        return stored.Count == events;
+    });
 
     /// <summary>Numbers of the memory log are given in the order of creation: found by what is stored there.</summary>
     private async Task<long> LogIdOf(string name)

@@ -15,8 +15,9 @@ internal sealed partial class EmbeddedStreams
     public async ValueTask<Outcome<ConfiguredSubscriber>> ConfigureSubscriber(string stream, string subscriber,
         ReadOnlyMemory<byte> json, CancellationToken cancel)
     {
-        // A bad policy must not make a stream.
-        if (!_context.SubscriberDefaults.TryApply(json, out _, out var invalid)) return invalid;
+        // A bad policy must not make a stream; of one that is there it may be no more than a change.
+        if (!_context.SubscriberDefaults.TryApply(json, out _, out var invalid)
+            && await Open(stream, create: false) is { Refusal: not null }) return invalid;
         return await Hold<ConfiguredSubscriber>(stream, create: true, async host =>
             await host.ConfigureSubscriber(subscriber, json, _limits.Subscribers) ?? NoStream(stream));
     }

@@ -9,31 +9,46 @@ internal sealed partial class StreamHost
     /// <summary>The next events for a session to carry beside its line.</summary>
     public async ValueTask<OwedPage> Take(SubscriberSession session, int limit, int maxBytes)
     {
-        List<OwedEvent> taken = [];
-        Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
-        if (taken.Count == 0) return new OwedPage(new EventRun(), []);
-        EventRun run;
-        try
+        while (true)
         {
-            run = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            List<OwedEvent> taken = [];
+            Act(session.Entry, (state, _) => taken = session.IsOver ? [] : state.Take(session.Slot, limit));
+            if (taken.Count == 0) return new OwedPage(new EventRun(), []);
+            EventRun read;
+            try
+            {
+                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes);
+            }
+            catch (LogUnavailableException)
+            {
+                Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
+                throw;
+            }
+            using (read)
+                if (StillGiven(session, taken, read) is { } page) return page;
         }
-        catch (LogUnavailableException)
+    }
+
+    /// <summary>Of what was taken and read what nobody has acknowledged meanwhile; null when that is nothing. The rest
+    /// is given back.</summary>
+    private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read)
+    {
+        var (run, attempts, next) = (new EventRun(), new List<int>(), 0);
+        Act(session.Entry, (state, _) =>
         {
-            Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
-            throw;
-        }
-        var attempts = new int[run.Count];
-        var next = 0;
-        for (var i = 0; i < attempts.Length; i++)
-        {
-            while (taken[next].Seq != run.Slots[i].Seq) next++;
-            attempts[i] = taken[next++].Attempt;
-        }
-        if (next < taken.Count) Act(session.Entry, (state, _) =>
-        {
-            for (var i = next; i < taken.Count; i++) state.GiveBack(session.Slot, taken[i].Seq);
+            foreach (ref readonly var slot in read.Slots)
+            {
+                while (taken[next].Seq != slot.Seq) next++;
+                var attempt = taken[next++].Attempt;
+                if (!state.IsGiven(session.Slot, slot.Seq)) continue;
+                run.Append(slot, read.FrameOf(slot));
+                attempts.Add(attempt);
+            }
+            for (; next < taken.Count; next++) state.GiveBack(session.Slot, taken[next].Seq);
         });
-        return new OwedPage(run, attempts);
+        if (run.Count > 0) return new OwedPage(run, attempts);
+        run.Dispose();
+        return null;
     }
 
     /// <summary>What the line of a session does with events.</summary>
@@ -67,7 +82,7 @@ internal sealed partial class StreamHost
     public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
-        IReadOnlyList<Acknowledged> results = [];
+        IReadOnlyList<Acknowledged>? begun = null;
         Refusal? refusal = null;
         var saved = await Save(entry, state =>
         {
@@ -76,10 +91,11 @@ internal sealed partial class StreamHost
                 refusal = new Refusal(ErrorCode.InvalidInput, "\"upTo\" means nothing where connections compete.");
                 return false;
             }
-            results = BeginAcknowledge(state, request);
-            return results.Any(each => each.Result == AckResult.Acknowledged);
+            begun = BeginAcknowledge(state, request);
+            return begun.Any(each => each.Result == AckResult.Acknowledged);
         });
         if (refusal is { } refused) return refused;
+        if (begun is not { } results) return null;
         if (!saved && results.Any(each => each.Result == AckResult.Acknowledged))
             return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
                 TimeSpan.FromSeconds(1));
@@ -126,7 +142,9 @@ internal sealed partial class StreamHost
             var before = run.Count;
             ReadRing(seqs, ref i, maxBytes, run);
             if (run.Count > before) continue;
-            if (!entry.State.IsReplaying(seqs[i]))
+            bool isReplaying;
+            lock (_turn) isReplaying = entry.State.IsReplaying(seqs[i]);
+            if (!isReplaying)
                 using (var stored = await context.Log.Read(_stream!.Handle.Id, seqs[i] - 1, StoredPage, maxBytes))
                     TakeMatching(seqs, ref i, stored, run);
             if (run.Count > before) continue;

@@ -65,9 +65,10 @@ internal sealed partial class StreamHost
     public async Task<Outcome<int>?> ReplayDeadLetters(string subscriber, IReadOnlyList<string>? ids)
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
-        var count = 0;
-        var saved = await Save(entry, state => (count = state.BeginReplay(ids is null ? null
+        int? begun = null;
+        var saved = await Save(entry, state => (begun = state.BeginReplay(ids is null ? null
             : [.. ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)]).Count) > 0);
+        if (begun is not { } count) return null;
         return saved || count == 0 ? count : StoreCircuit.Untaken;
     }
 

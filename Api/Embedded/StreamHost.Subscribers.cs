@@ -55,7 +55,7 @@ internal sealed partial class StreamHost
         Refusal? invalid = null;
         if (!created && !await Save(entry, state =>
         {
-            if (state.Policy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
+            if (state.NextPolicy.TryApply(json, out var changed, out var bad)) state.BeginChange(changed);
             else invalid = bad;
             return invalid is null;
         })) return invalid ?? StoreCircuit.Untaken;
@@ -95,6 +95,8 @@ internal sealed partial class StreamHost
                 Math.Min(head, policy.FromCursor.Seq),
             _ => 0,
         };
+        // What storage has let go of is not owed: where the buffer still has it, it is read as by anybody.
+        from = Math.Max(from, Feed.History.TrimmedThrough);
         entry = new SubscriberEntry(new Subscription(subscriber, policy, isExplicit, from, head,
             context.SubscriptionLimits, context.Now));
         _removed.Remove(subscriber);
@@ -118,7 +120,8 @@ internal sealed partial class StreamHost
     {
         await Task.Yield();
         OwedMark[] owed = [];
-        var save = entry.State.BeginSave();
+        SubscriptionSave save;
+        lock (_turn) save = entry.State.BeginSave();
         var ok = await Attempt(async () =>
         {
             await context.Log.SaveSubscriber(handle, new(entry.State.Name, save.State) { Wakes = save.Wakes });

@@ -21,14 +21,15 @@ internal enum CircuitChange
 /// How an endpoint does, and so how many requests it may have under way. One at first, one more by each success up
 /// to a setting, back to one by a failure: so endpoints that hang take few of the places that all share. After some
 /// failures in a row the circuit opens: nothing is sent for a while, then one event at a time, each failure doubling
-/// the while. Failing for very long, without one success, disables it. Times are monotonic milliseconds; not
-/// thread-safe.
+/// the while. Failing for very long, without one success, disables it; while nothing is sent it does not fail. Times
+/// are monotonic milliseconds; not thread-safe.
 /// </summary>
 internal sealed class WebhookCircuit(WebhooksOptions options)
 {
     private int _window = 1;
     private int _failures;
     private long? _failingSinceMs;
+    private long _lastFailureMs;
     private TimeSpan _open = options.CircuitOpen;
 
     /// <summary>Nothing is sent before.</summary>
@@ -63,7 +64,9 @@ internal sealed class WebhookCircuit(WebhooksOptions options)
 
     private CircuitChange Failed(in WebhookResult result, long nowMs)
     {
+        if (nowMs - _lastFailureMs > (long)options.DisableAfter.TotalMilliseconds / 2) _failingSinceMs = null;
         _failingSinceMs ??= nowMs;
+        _lastFailureMs = nowMs;
         _window = 1;
         var wasTrial = IsOpen && nowMs >= NotBeforeMs;
         _failures++;

@@ -45,6 +45,7 @@ public sealed partial class Subscription
             }
             _parkingCount--;
         }
+        if (entry.State != State.Acknowledging) entry.Before = entry.State;
         // Added though an earlier save has it: that one may fail.
         _acknowledging.Add(entry.Seq);
         Set(ref entry, State.Acknowledging);

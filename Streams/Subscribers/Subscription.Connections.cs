@@ -74,9 +74,7 @@ public sealed partial class Subscription
         var carrier = Of(slot);
         Woken &= ~carrier.Bit;
         var taken = new List<OwedEvent>();
-        while (taken.Count < limit && carrier.Queue.TryDequeue(out var seq))
-            if (IndexOf(seq) is >= 0 and var index && Claim(ref Entries[index], carrier) is { } queued)
-                taken.Add(queued);
+        TakeQueued(carrier, limit, taken);
         if (IsAssigned) return taken;
         for (var i = LowerBound(carrier.PassAfter + 1); taken.Count < limit && !carrier.IsPassDone; i++)
         {
@@ -85,8 +83,13 @@ public sealed partial class Subscription
                 carrier.PassAfter = carrier.PassThrough;
                 break;
             }
-            // It goes on when something is acknowledged.
-            if (IsHeldUp(_owed[i])) break;
+            if (IsHeldUp(_owed[i]))
+            {
+                // It goes on when something is acknowledged, which may have to come again first.
+                QueueRetries(carrier);
+                TakeQueued(carrier, limit, taken);
+                break;
+            }
             carrier.PassAfter = _owed[i].Seq;
             if (Claim(ref Entries[i], carrier) is { } next) taken.Add(next);
         }
@@ -111,6 +114,32 @@ public sealed partial class Subscription
         return false;
     }
 
+    private void TakeQueued(Carrier carrier, int limit, List<OwedEvent> taken)
+    {
+        while (taken.Count < limit && carrier.Queue.TryDequeue(out var seq))
+        {
+            if (IndexOf(seq) is not (>= 0 and var index)) continue;
+            ref var entry = ref Entries[index];
+            if (!IsAssigned && IsHeldUp(entry)) carrier.PassAgain(seq);
+            else if (Claim(ref entry, carrier) is { } queued) taken.Add(queued);
+            // Should its acknowledgement fail, it is nobody's.
+            else if (IsAssigned && entry is { State: State.Acknowledging, IsTaken: false }) entry.Carriers = 0;
+        }
+    }
+
+    /// <summary>What waited to come again when a connection came lies behind what is held up.</summary>
+    private void QueueRetries(Carrier carrier)
+    {
+        if (carrier.HasRetries) return;
+        carrier.HasRetries = true;
+        for (var i = _front; i < _owed.Count; i++)
+            if (_owed[i].State == State.Waiting && _owed[i].Attempt > 0) carrier.Queue.Enqueue(_owed[i].Seq);
+    }
+
+    /// <summary>Whether an event that was taken is still to be sent: nobody has acknowledged it meanwhile.</summary>
+    public bool IsGiven(int slot, long seq) => IndexOf(seq) is >= 0 and var index
+        && _owed[index].State is State.Sending or State.InFlight && (_owed[index].Carriers & 1UL << slot) != 0;
+
     /// <summary>What was taken cannot be sent now.</summary>
     public void GiveBack(int slot, long seq)
     {
@@ -121,6 +150,7 @@ public sealed partial class Subscription
         if ((entry.Carriers & carrier.Bit) == 0) return;
         if (IsAssigned)
         {
+            entry.IsTaken = false;
             carrier.Queue.Enqueue(seq);
             return;
         }
@@ -162,9 +192,12 @@ public sealed partial class Subscription
             if (index < 0) continue;
             ref var entry = ref Entries[index];
             if ((entry.Carriers & carrier.Bit) == 0) continue;
-            if (entry.State == State.Sending)
+            // Acknowledged before that was told: should it fail, it was delivered all the same.
+            var isEarly = entry is { State: State.Acknowledging, Before: State.Sending };
+            if (isEarly || entry.State == State.Sending)
             {
-                Set(ref entry, State.InFlight);
+                if (isEarly) entry.Before = State.InFlight;
+                else Set(ref entry, State.InFlight);
                 entry.Attempt++;
                 if (!entry.IsVolatile) IsUnsaved = true;
                 if (entry.Attempt > 1) Counts = Counts with { Retried = Counts.Retried + 1 };
@@ -186,8 +219,12 @@ public sealed partial class Subscription
     private OwedEvent? Claim(ref Entry entry, Carrier carrier)
     {
         if (IsAssigned)
-            return entry.State == State.Sending && entry.Carriers == carrier.Bit
-                ? new OwedEvent(entry.Seq, entry.Attempt + 1) : null;
+        {
+            // It may be in the queue twice: parked, and owed again.
+            if (entry.State != State.Sending || entry.Carriers != carrier.Bit || entry.IsTaken) return null;
+            entry.IsTaken = true;
+            return new OwedEvent(entry.Seq, entry.Attempt + 1);
+        }
         if ((entry.Carriers & carrier.Bit) != 0) return null;
         switch (entry.State)
         {
@@ -211,7 +248,7 @@ public sealed partial class Subscription
         Set(ref entry, State.Waiting, 0);
         if (IsAssigned)
         {
-            _ready.Add(entry.Seq);
+            (entry.Attempt > 0 ? _again : _ready).Add(entry.Seq);
             return;
         }
         foreach (var carrier in _carriers)
@@ -221,8 +258,29 @@ public sealed partial class Subscription
         }
     }
 
+    /// <summary>What waits for a connection once more: never delivered…</summary>
     private readonly SortedSet<long> _ready = [];
+
+    /// <summary>… and delivered before, which is not held up.</summary>
+    private readonly SortedSet<long> _again = [];
     private long _assignedThrough;
+
+    /// <summary>What was shared in one way is shared in the other.</summary>
+    private void AssignAgain()
+    {
+        _ready.Clear();
+        _again.Clear();
+        _assignedThrough = 0;
+        foreach (var carrier in _carriers) carrier.Load = 0;
+        for (var i = _front; i < _owed.Count; i++)
+        {
+            var entry = _owed[i];
+            if (entry.State == State.Waiting && entry.Attempt > 0 && IsAssigned) _again.Add(entry.Seq);
+            if (entry.State is not (State.Sending or State.InFlight)) continue;
+            foreach (var carrier in _carriers)
+                if (carrier.Bit == entry.Carriers) carrier.Load++;
+        }
+    }
 
     /// <summary>Gives what waits to connections: each event to the one with the fewest, as long as there is room; in
     /// broadcast wakes those that were held up.</summary>
@@ -241,7 +299,7 @@ public sealed partial class Subscription
             var carrier = _carriers.MinBy(each => each.Load)!;
             if (carrier.Load >= share) return;
             ref var entry = ref Entries[index];
-            if (!_ready.Remove(entry.Seq)) _assignedThrough = entry.Seq;
+            if (!_again.Remove(entry.Seq) && !_ready.Remove(entry.Seq)) _assignedThrough = entry.Seq;
             Set(ref entry, State.Sending, carrier.Bit);
             carrier.Queue.Enqueue(entry.Seq);
             Woken |= carrier.Bit;
@@ -251,17 +309,21 @@ public sealed partial class Subscription
     /// <summary>The oldest event that waits for a connection; -1: none, or no room.</summary>
     private int NextToAssign()
     {
-        while (_ready.Count > 0)
-        {
-            var ready = IndexOf(_ready.Min);
-            if (ready >= 0 && _owed[ready].State == State.Waiting)
-                return IsHeldUp(_owed[ready]) ? -1 : ready;
-            _ready.Remove(_ready.Min);
-        }
+        var again = FirstWaiting(_again);
+        if (_active >= Policy.MaxInFlight) return again;
+        var ready = FirstWaiting(_ready);
+        if (again >= 0 || ready >= 0) return ready < 0 || again >= 0 && again < ready ? again : ready;
         for (var i = LowerBound(_assignedThrough + 1); i < _owed.Count; i++)
+            if (_owed[i].State == State.Waiting) return i;
+        return -1;
+    }
+
+    private int FirstWaiting(SortedSet<long> seqs)
+    {
+        while (seqs.Count > 0)
         {
-            if (_owed[i].State != State.Waiting) continue;
-            return IsHeldUp(_owed[i]) ? -1 : i;
+            if (IndexOf(seqs.Min) is >= 0 and var index && _owed[index].State == State.Waiting) return index;
+            seqs.Remove(seqs.Min);
         }
         return -1;
     }
@@ -285,6 +347,16 @@ public sealed partial class Subscription
         public long PassThrough { get; set; }
 
         public bool IsPassDone => PassAfter >= PassThrough;
+
+        /// <summary>Whether what waited to come again when it came is in <see cref="Queue"/>.</summary>
+        public bool HasRetries { get; set; }
+
+        /// <summary>What is held up comes with the rest.</summary>
+        public void PassAgain(long seq)
+        {
+            PassAfter = Math.Min(PassAfter, seq - 1);
+            PassThrough = Math.Max(PassThrough, seq);
+        }
 
         public int Load { get; set; }
     }

@@ -6,11 +6,21 @@ public sealed partial class Subscription
     public void Owe(in ShownEvent shown, Instant now)
     {
         if (!Wants(shown) || _owed.Count > _front && shown.Seq <= _owed[^1].Seq) return;
-        var entry = new Entry(shown.Seq, shown.AppendedMs) { IsVolatile = !shown.Durable };
+        var entry = new Entry(shown.Seq, shown.AppendedMs)
+        {
+            IsVolatile = !shown.Durable, FollowsDone = _owed.Count > _front && _through > _owed[^1].Seq,
+        };
         _owed.Add(entry);
         if (entry.IsVolatile) Schedule(shown.Seq, DueOf(shown.AppendedMs, _limits.OrdinaryAge, now));
-        ParkOverflow(now);
-        if (IsAssigned) Dispatch();
+        if (ParkOverflow(now))
+        {
+            Sweep();
+            Dispatch();
+        }
+        else if (IsAssigned)
+        {
+            Dispatch();
+        }
     }
 
     /// <summary>Stored events, in order, older than all that were told by <see cref="Owe"/>.</summary>
@@ -29,9 +39,10 @@ public sealed partial class Subscription
         _owed.InsertRange(_front, older);
         foreach (var entry in older) Count(entry, 1);
         _plainAfter = Math.Max(_plainAfter, Math.Max(_through, _loadedTries.Count > 0 ? _loadedTries[^1].Last : 0));
-        if (older.FindLast(entry => entry.FollowsDone) is { Seq: > 0 } last)
+        if (older.FindLast(entry => entry.FollowsDone || entry.IsReplayed) is { Seq: > 0 } last)
             _plainAfter = Math.Max(_plainAfter, last.Seq);
         (_loadedReplays, _loadedTries, _loadedRanges) = ([], [], []);
+        AssignAgain();
         ParkOverflow(now);
         Dispatch();
     }
@@ -42,6 +53,7 @@ public sealed partial class Subscription
         for (var i = _front; i < _owed.Count && _owed[i].Seq <= through; i++)
             if (!_owed[i].IsReplayed) GiveUp(ref Entries[i], "retention", now);
         Sweep();
+        Dispatch();
     }
 
     /// <summary>An owed event's bytes are nowhere any more.</summary>
@@ -49,8 +61,12 @@ public sealed partial class Subscription
     {
         var index = IndexOf(seq);
         if (index < 0 || _owed[index].State == State.Done) return;
+        // Nor is there a copy to be kept.
+        if (_owed[index].IsReplayed) _unpark.Add(seq);
+        IsUnsaved |= !_owed[index].IsVolatile;
         Abandon(ref Entries[index]);
         Sweep();
+        Dispatch();
     }
 
     private bool Wants(in ShownEvent shown)
@@ -78,17 +94,19 @@ public sealed partial class Subscription
         return entry;
     }
 
-    /// <summary>The oldest beyond the policy's bound is parked.</summary>
-    private void ParkOverflow(Instant now)
+    /// <summary>The oldest beyond the policy's bound is parked; whether there was any.</summary>
+    private bool ParkOverflow(Instant now)
     {
-        if (Policy.Overflow == OverflowRule.Block) return;
+        if (Policy.Overflow == OverflowRule.Block) return false;
         var over = PendingCount - _parkingCount - Policy.MaxPending;
+        if (over <= 0) return false;
         for (var i = _front; over > 0 && i < _owed.Count; i++)
         {
             if (_owed[i].State is State.Done or State.Parking or State.Acknowledging) continue;
             GiveUp(ref Entries[i], "overflow", now);
             over--;
         }
+        return true;
     }
 
     /// <summary>What is older than the policy allows is parked.</summary>

@@ -10,7 +10,8 @@ public sealed partial class Subscription
     private readonly List<ParkedMark> _parked = [];
     private readonly Queue<long> _toPark = new();
     private readonly HashSet<long> _replaying = [];
-    private List<long> _toReplay = [];
+    private HashSet<long> _toReplay = [];
+    private HashSet<long> _savingReplay = [];
     private SortedSet<long> _unpark = [];
     private int _parkingCount;
     private long _nextExpiryMs = long.MaxValue;
@@ -47,9 +48,8 @@ public sealed partial class Subscription
     /// <see cref="Saved"/> is called. Returns those that are dead letters.</summary>
     public IReadOnlyList<long> BeginReplay(IReadOnlyList<long>? seqs)
     {
-        var put = (seqs ?? [.. _parked.Select(mark => mark.Seq)]).Where(IsDeadLetter).Distinct()
-            .Except(_toReplay).ToList();
-        _toReplay.AddRange(put);
+        var put = (seqs ?? [.. _parked.Select(mark => mark.Seq)]).Where(IsDeadLetter)
+            .Where(_toReplay.Add).ToList();
         return put;
     }
 
@@ -83,13 +83,13 @@ public sealed partial class Subscription
     /// <summary>Dead letters past their number or age become one range that is listed.</summary>
     private void ExpireParked(Instant now)
     {
-        var over = DeadLetterCount - _limits.Parked;
+        if (now.UnixMs < _nextExpiryMs) return;
+        var over = _parked.Count(mark => IsStaying(mark.Seq)) - _limits.Parked;
         var before = now.UnixMs - (long)_limits.ParkedAge.TotalMilliseconds;
-        if (over <= 0 && now.UnixMs < _nextExpiryMs) return;
         foreach (var mark in _parked)
         {
-            if (over <= 0 && mark.ParkedMs > before || _replaying.Contains(mark.Seq)) continue;
-            if (!_unpark.Add(mark.Seq)) continue;
+            if (over <= 0 && mark.ParkedMs > before || !IsStaying(mark.Seq)) continue;
+            _unpark.Add(mark.Seq);
             over--;
             Expired = Expired is { } range
                 ? new(Math.Min(range.First, mark.Seq), Math.Max(range.Last, mark.Seq), range.Count + 1)
@@ -97,8 +97,12 @@ public sealed partial class Subscription
             IsExpiryTold = false;
             IsUnsaved = true;
         }
-        _nextExpiryMs = long.MaxValue;
+        FindNextExpiry();
     }
+
+    /// <summary>Whether a parked event is a dead letter that no save is to remove, or to have owed again.</summary>
+    private bool IsStaying(long seq) => !_replaying.Contains(seq) && !_unpark.Contains(seq)
+        && !_savingUnpark.Contains(seq) && !_toReplay.Contains(seq) && !_savingReplay.Contains(seq);
 
     /// <summary>Which ranges of numbers storage removes, neighbours together.</summary>
     private List<(long First, long Last)> RangesOf(SortedSet<long> seqs)
@@ -112,16 +116,22 @@ public sealed partial class Subscription
             else if (goes) ranges.Add((mark.Seq, mark.Seq));
             joins = goes;
         }
+        foreach (var seq in seqs)
+            if (ParkedIndexOf(seq) < 0) ranges.Add((seq, seq));
         return ranges;
     }
 
     private void FindNextExpiry()
     {
-        _nextExpiryMs = long.MaxValue;
-        if (DeadLetterCount > _limits.Parked) _nextExpiryMs = 0;
+        var (count, oldestMs) = (0, long.MaxValue);
         foreach (var mark in _parked)
-            if (!_replaying.Contains(mark.Seq))
-                _nextExpiryMs = Math.Min(_nextExpiryMs, mark.ParkedMs + (long)_limits.ParkedAge.TotalMilliseconds);
+        {
+            if (!IsStaying(mark.Seq)) continue;
+            count++;
+            oldestMs = Math.Min(oldestMs, mark.ParkedMs);
+        }
+        _nextExpiryMs = count > _limits.Parked ? 0
+            : count > 0 ? oldestMs + (long)_limits.ParkedAge.TotalMilliseconds : long.MaxValue;
     }
 
     /// <summary>What an operator is told of a parked event; opaque to storage.</summary>

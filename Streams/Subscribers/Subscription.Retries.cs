@@ -14,7 +14,7 @@ public sealed partial class Subscription
         if (_nextExpiryMs < long.MaxValue) due = Math.Min(due, _nextExpiryMs - now.UnixMs + now.Ms);
         if (Connections == 0 && !IsExplicit) due = Math.Min(due, DueOf(LastSeenMs, Policy.ExpireAfter, now) + 1);
         var oldest = FirstOwed();
-        if (oldest >= 0 && _owed[oldest].State != State.Parking)
+        if (oldest >= 0 && _owed[oldest].State is not (State.Parking or State.Acknowledging))
             due = Math.Min(due, DueOf(_owed[oldest].AppendedMs, Policy.MaxAge, now) + 1);
         return due;
     }

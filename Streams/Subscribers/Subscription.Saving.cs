@@ -7,6 +7,9 @@ public sealed partial class Subscription
     private SortedSet<long> _savingUnpark = [];
     private Standing? _savingChange;
 
+    /// <summary>What a save that failed was to park: it may have happened.</summary>
+    private readonly HashSet<long> _mayBeParked = [];
+
     /// <summary>Whether attempts, or what became of events, are not saved: they are within a second.</summary>
     public bool IsUnsaved { get; private set; }
 
@@ -18,27 +21,25 @@ public sealed partial class Subscription
     /// time.</summary>
     public SubscriptionSave BeginSave()
     {
-        var parking = new List<ParkingNote>();
+        var (parking, done) = (new List<ParkingNote>(), new HashSet<long>(_acknowledging));
         while (parking.Count < ParkedAtOnce && _toPark.TryDequeue(out var seq))
-        {
-            if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Parking) continue;
-            // Acknowledged while an earlier try to park it was under way.
-            if (_unpark.Remove(seq)) Acknowledge(ref Entries[index]);
-            else parking.Add(new(seq, NoteOf(_owed[index])));
-        }
+            if (IndexOf(seq) is >= 0 and var index && _owed[index].State == State.Parking && done.Add(seq))
+                parking.Add(new(seq, NoteOf(_owed[index])));
+        var counts = Counts with { Abandoned = Counts.Abandoned + parking.Count };
         foreach (var seq in _acknowledging)
-            if (IndexOf(seq) is >= 0 and var index && _owed[index].IsReplayed) _unpark.Add(seq);
+        {
+            if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
+            counts = counts with { Succeeded = counts.Succeeded + 1 };
+            if (_owed[index].IsReplayed || _mayBeParked.Contains(seq)) _unpark.Add(seq);
+        }
         (_savingUnpark, _unpark) = (_unpark, []);
         var acknowledging = _acknowledging.ToArray();
         _acknowledging.Clear();
-        var replaying = _toReplay;
-        _toReplay = [];
+        (_savingReplay, _toReplay) = (_toReplay, []);
         IsUnsaved = false;
         (_savingChange, _change) = (_change, null);
-        var done = new HashSet<long>(acknowledging);
-        foreach (var note in parking) done.Add(note.Seq);
-        _saving = new SubscriptionSave(Write(done, replaying), IsPushedAfter(_savingChange), acknowledging, parking,
-            RangesOf(_savingUnpark), replaying);
+        _saving = new SubscriptionSave(Write(done, counts), IsPushedAfter(_savingChange), acknowledging, parking,
+            RangesOf(_savingUnpark), [.. _savingReplay]);
         return _saving;
     }
 
@@ -51,6 +52,7 @@ public sealed partial class Subscription
     public void Saved(SubscriptionSave save, bool succeeded, IReadOnlySet<long> parked, long parkedMs, Instant now)
     {
         _saving = null;
+        _savingReplay = [];
         if (!succeeded)
         {
             PutAllBack(save, now);
@@ -62,13 +64,15 @@ public sealed partial class Subscription
         RemoveParked();
         foreach (var note in save.Parking)
         {
+            _mayBeParked.Remove(note.Seq);
             if (!Finish(note.Seq, State.Parking)) continue;
             _parkingCount--;
             if (parked.Contains(note.Seq)) AddParked(new ParkedMark(note.Seq, parkedMs));
         }
         if (save.Replaying.Count > 0) OweAgain(save.Replaying, now);
-        if (save.Parking.Count > 0 || _savingUnpark.Count > 0) FindNextExpiry();
+        var changes = save.Parking.Count > 0 || _savingUnpark.Count > 0 || save.Replaying.Count > 0;
         _savingUnpark = [];
+        if (changes) FindNextExpiry();
         Sweep();
         Dispatch();
         // Whoever waits for the end of a completed stream.
@@ -98,24 +102,60 @@ public sealed partial class Subscription
         foreach (var seq in save.Acknowledging)
         {
             if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
-            // Whoever acknowledged is told that it failed, and has the usual time to do it again, unless somebody has
-            // done so already.
-            ref var entry = ref Entries[index];
-            if (_acknowledging.Contains(seq)) continue;
-            if (entry.Attempt == 0)
-            {
-                PutBack(ref entry);
-                continue;
-            }
-            Set(ref entry, State.InFlight);
-            entry.DueMs = now.Ms + (long)Policy.AckWait.TotalMilliseconds;
-            Schedule(seq, entry.DueMs);
+            // Its copy goes with its next acknowledgement, which somebody may have begun already.
+            _savingUnpark.Remove(seq);
+            if (!_acknowledging.Contains(seq)) PutBackUnacknowledged(ref Entries[index], now);
         }
-        foreach (var note in save.Parking) _toPark.Enqueue(note.Seq);
-        foreach (var seq in _savingUnpark)
-            if (!save.Acknowledging.Contains(seq)) _unpark.Add(seq);
+        foreach (var (seq, _) in save.Parking)
+        {
+            _mayBeParked.Add(seq);
+            _toPark.Enqueue(seq);
+            // Acknowledged meanwhile: it need not be parked.
+            if (IndexOf(seq) is >= 0 and var index && _owed[index].State == State.Parking && _unpark.Remove(seq))
+                Acknowledge(ref Entries[index]);
+        }
+        _unpark.UnionWith(_savingUnpark);
         _savingUnpark = [];
+        FindNextExpiry();
         Dispatch();
+    }
+
+    /// <summary>Whoever acknowledged is told that it failed, and has the usual time to do it again.</summary>
+    private void PutBackUnacknowledged(ref Entry entry, Instant now)
+    {
+        if (entry.IsVolatile) Schedule(entry.Seq, DueOf(entry.AppendedMs, _limits.OrdinaryAge, now));
+        switch (entry.Before)
+        {
+            case State.Parking:
+                Set(ref entry, State.Parking, 0);
+                _toPark.Enqueue(entry.Seq);
+                _parkingCount++;
+                return;
+            case State.Sending when entry.Carriers != 0:
+                Set(ref entry, State.Sending);
+                Offer(entry);
+                return;
+            case var _ when entry.Attempt == 0:
+                PutBack(ref entry);
+                return;
+        }
+        if (entry.Before == State.InFlight) Set(ref entry, State.InFlight);
+        else Set(ref entry, State.Retrying, 0);
+        entry.DueMs = now.Ms + (long)Policy.AckWait.TotalMilliseconds;
+        Schedule(entry.Seq, entry.DueMs);
+        if (entry.State == State.InFlight) Offer(entry);
+    }
+
+    /// <summary>Connections may have passed it by while it was acknowledged.</summary>
+    private void Offer(in Entry entry)
+    {
+        if (IsAssigned) return;
+        foreach (var carrier in _carriers)
+        {
+            if ((entry.Carriers & carrier.Bit) != 0) continue;
+            carrier.Queue.Enqueue(entry.Seq);
+            Woken |= carrier.Bit;
+        }
     }
 
     private void RemoveParked()
@@ -123,6 +163,7 @@ public sealed partial class Subscription
         if (_savingUnpark.Count == 0) return;
         _parked.RemoveAll(mark => _savingUnpark.Contains(mark.Seq));
         _replaying.ExceptWith(_savingUnpark);
+        _mayBeParked.ExceptWith(_savingUnpark);
     }
 
     private void AddParked(ParkedMark mark)
@@ -138,7 +179,8 @@ public sealed partial class Subscription
     {
         foreach (var seq in seqs)
         {
-            if (ParkedIndexOf(seq) < 0 || !_replaying.Add(seq)) continue;
+            // It may have been acknowledged, or removed, meanwhile.
+            if (ParkedIndexOf(seq) < 0 || _unpark.Contains(seq) || !_replaying.Add(seq)) continue;
             var at = LowerBound(seq);
             if (at < _owed.Count && _owed[at].Seq == seq)
             {

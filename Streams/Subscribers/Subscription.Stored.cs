@@ -70,9 +70,10 @@ public sealed partial class Subscription
         foreach (var item in tries.EnumerateArray())
         {
             var values = item.EnumerateArray().ToArray();
+            if (values.Length < 2) throw new FormatException("Attempts of no event.");
             var history = new PastFailure[(values.Length - 2) / 2];
             for (var i = 0; i < history.Length; i++)
-                history[i] = new(values[2 + 2 * i].GetInt64(), values[3 + 2 * i].GetString()!);
+                history[i] = new(values[2 + 2 * i].GetInt64(), values[3 + 2 * i].GetString() ?? "");
             var bounds = values[1].EnumerateArray().Select(each => each.GetInt64()).ToArray();
             for (var i = 0; i + 1 < bounds.Length; i += 2)
                 _loadedTries.Add(new(bounds[i], bounds[i + 1], values[0].GetUInt16(),
@@ -111,7 +112,7 @@ public sealed partial class Subscription
     }
 
     /// <summary>The state to be stored, with some events taken as done.</summary>
-    private ReadOnlyMemory<byte> Write(HashSet<long> done, List<long> replaying)
+    private ReadOnlyMemory<byte> Write(HashSet<long> done, SubscriberCounts counts)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(buffer);
@@ -129,9 +130,9 @@ public sealed partial class Subscription
         if (disabled is not null) json.WriteString("disabled", disabled);
         WriteDone(json, done);
         WriteTries(json, done);
-        var again = _replaying.Where(seq => !done.Contains(seq) && !_savingUnpark.Contains(seq)).Concat(replaying);
+        var again = _replaying.Where(seq => !done.Contains(seq) && !_savingUnpark.Contains(seq)).Union(_savingReplay);
         WriteNumbers(json, "replaying", again.Order());
-        WriteNumbers(json, "counts", [Counts.Queued, Counts.Retried, Counts.Succeeded, Counts.Abandoned]);
+        WriteNumbers(json, "counts", [counts.Queued, counts.Retried, counts.Succeeded, counts.Abandoned]);
         if (Expired is { } range)
             WriteNumbers(json, "expired", [range.First, range.Last, range.Count, IsExpiryTold ? 1 : 0]);
         json.WriteEndObject();
@@ -155,7 +156,12 @@ public sealed partial class Subscription
         {
             var entry = _owed[i];
             if (watermark >= 0 && entry.Seq > _plainAfter) break;
-            if (entry.IsReplayed) continue;
+            if (entry.IsReplayed)
+            {
+                // Done once, before it was owed again.
+                passed = true;
+                continue;
+            }
             if (entry.State == State.Done || done.Contains(entry.Seq))
             {
                 passed = true;
@@ -163,7 +169,7 @@ public sealed partial class Subscription
                 continue;
             }
             if (watermark < 0) watermark = entry.Seq - 1;
-            else if (passed || entry.FollowsDone) ranges.AddRange([last + 1, entry.Seq - 1]);
+            else if ((passed || entry.FollowsDone) && entry.Seq > last + 1) ranges.AddRange([last + 1, entry.Seq - 1]);
             (last, passed) = (entry.Seq, false);
         }
         if (watermark >= 0 && through > last) ranges.AddRange([last + 1, through]);

@@ -127,8 +127,11 @@ public sealed partial class Subscription
     /// <see cref="Saved"/> is called.</summary>
     public void BeginChange(SubscriberPolicy policy) => _change = new(policy, IsExplicit: true, Disabled: null);
 
+    /// <summary>The policy when all changes that have begun are saved: what the next one begins with.</summary>
+    public SubscriberPolicy NextPolicy => Next.Policy;
+
     /// <summary>Begins to keep events from its webhook; it has effect when <see cref="Saved"/> is called.</summary>
-    public void BeginDisable(string reason) => _change = new(Policy, IsExplicit, reason);
+    public void BeginDisable(string reason) => _change = Next with { Disabled = reason };
 
     /// <summary>Whether how its connections share has changed since this was last read: they are to come
     /// back.</summary>
@@ -139,13 +142,17 @@ public sealed partial class Subscription
         return changed;
     }
 
+    private Standing Next => _change ?? _savingChange ?? new(Policy, IsExplicit, Disabled);
+
     private Standing? _change;
     private bool _sharesChanged;
 
     private void Change(Standing standing, Instant now)
     {
-        _sharesChanged |= standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook != Policy.Webhook;
+        var changes = standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook != Policy.Webhook;
         (Policy, IsExplicit, Disabled) = standing;
+        _sharesChanged |= changes;
+        if (changes) AssignAgain();
         ReadTypes();
         ParkOverflow(now);
     }
@@ -183,6 +190,7 @@ public sealed partial class Subscription
         Count(entry, -1);
         (entry.State, entry.Carriers) = (state, carriers);
         _plainAfter = Math.Max(_plainAfter, entry.Seq);
+        entry.IsTaken &= carriers != 0;
         Count(entry, 1);
         if (state is not State.Done) return;
         entry.History = null;
@@ -272,11 +280,17 @@ public sealed partial class Subscription
 
         public State State;
 
+        /// <summary>What it was before it was acknowledged, which may fail.</summary>
+        public State Before;
+
         /// <summary>An ordinary event of an ordinary stream: owed for a while, in memory only.</summary>
         public bool IsVolatile;
 
         /// <summary>Owed once more after it was parked: its bytes are the parked copy.</summary>
         public bool IsReplayed;
+
+        /// <summary>Where each event goes to one connection: whether that has it.</summary>
+        public bool IsTaken;
 
         /// <summary>Events before it were done and are no entries any more.</summary>
         public bool FollowsDone;

@@ -1,12 +1,15 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansEvents.Api.Problems;
 using Xunit;
 
 namespace OrleansEvents.Tests.Host;
 
-public sealed class OpenApiTests
+public sealed partial class OpenApiTests
 {
     private static readonly string[] s_methods = ["get", "head", "post", "put", "delete"];
 
@@ -54,6 +57,55 @@ public sealed class OpenApiTests
 
         Assert.Empty(missing);
     }
+
+    [Fact]
+    public async Task Every_route_is_in_the_document()
+    {
+        await using var server = await Given.Server();
+        using var client = server.Client();
+        var told = (await Document(client)).GetProperty("paths").EnumerateObject()
+            .SelectMany(path => path.Value.EnumerateObject().Select(operation => Shape(operation.Name, path.Name)));
+        // The page and its parts are no interface.
+        string[] pages = ["GET /", "GET /page.js", "GET /page.css"];
+        var mapped = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .SelectMany(route => (route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? [])
+                .Select(method => Shape(method, route.RoutePattern.RawText!))).Except(pages).ToList();
+        Assert.True(mapped.Count > 20, $"{mapped.Count} routes found");
+        Assert.Empty(mapped.Except(told));
+    }
+
+    [Fact]
+    public async Task Every_operation_is_named_once_and_declares_what_its_path_takes()
+    {
+        await using var server = await Given.Server();
+        using var client = server.Client();
+        var document = await Document(client);
+        var names = new List<string?>();
+        foreach (var path in document.GetProperty("paths").EnumerateObject())
+        {
+            var declared = path.Value.TryGetProperty("parameters", out var parameters)
+                ? parameters.EnumerateArray().Select(each => Resolve(document, each))
+                    .Where(each => each.GetProperty("in").GetString() == "path")
+                    .Select(each => each.GetProperty("name").GetString()!) : [];
+            Assert.Equal(Placeholder().Matches(path.Name).Select(match => match.Groups[1].Value).Order(),
+                declared.Order());
+            foreach (var operation in path.Value.EnumerateObject().Where(each => s_methods.Contains(each.Name)))
+            {
+                names.Add(operation.Value.GetProperty("operationId").GetString());
+                Assert.NotEmpty(operation.Value.GetProperty("responses").EnumerateObject());
+            }
+        }
+        Assert.Equal(names.Distinct(), names);
+    }
+
+    private static string Shape(string method, string path) =>
+        $"{method.ToUpperInvariant()} {Placeholder().Replace(path.Length > 1 ? path.TrimEnd('/') : path, "{}")}";
+
+    private static JsonElement Resolve(JsonElement document, JsonElement at) => at.TryGetProperty("$ref", out var to)
+        ? to.GetString()!.Split('/').Skip(1).Aggregate(document, (from, name) => from.GetProperty(name)) : at;
+
+    [GeneratedRegex(@"\{(\w+)\}")]
+    private static partial Regex Placeholder();
 
     // A stream or a subscriber that is not there is a 404 too; only routing says that there is no such path.
     private static async Task<bool> IsMissing(HttpClient client, string method, string path)

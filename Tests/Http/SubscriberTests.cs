@@ -28,6 +28,24 @@ public sealed class SubscriberTests(SharedServer shared) : IClassFixture<SharedS
     }
 
     [Fact]
+    public async Task What_the_others_have_acknowledged_before_a_subscriber_came_it_reads_as_anybody()
+    {
+        await using var server = await TestServer.Start();
+        (await server.Put("/api/streams/s/subscribers/a", "{}")).Must(HttpStatusCode.Created);
+        var first = (await server.Publish("s", Given.Critical(1))).GetProperty("cursor").GetString();
+        await server.Post("/api/streams/s/subscribers/a/ack", $$"""{"ids":["{{first}}"]}""");
+        await Eventually.True(async () =>
+            (await server.GetJson("/api/streams/s")).GetProperty("storedEvents").GetInt32() == 0);
+        (await server.Put("/api/streams/s/subscribers/b", "{}")).Must(HttpStatusCode.Created);
+        var second = (await server.Publish("s", Given.Critical(2))).GetProperty("cursor").GetString();
+        var owed = await server.Poll("s", "subscriber=b&limit=1");
+        Assert.Equal(second, Assert.Single(owed.GetProperty("events").EnumerateArray()).GetProperty("id").GetString());
+        await server.Post("/api/streams/s/subscribers/b/ack", $$"""{"ids":["{{second}}"]}""");
+        var line = await server.Poll("s", "subscriber=b");
+        Assert.Equal(first, Assert.Single(line.GetProperty("events").EnumerateArray()).GetProperty("id").GetString());
+    }
+
+    [Fact]
     public async Task A_removed_subscriber_is_not_registered_again_by_reading_not_even_after_a_restart()
     {
         await using var server = await TestServer.StartOnDisk();

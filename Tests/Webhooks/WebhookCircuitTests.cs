@@ -70,12 +70,21 @@ public sealed class WebhookCircuitTests
     {
         Take(s_failed, 1000, 5000);
         Take(s_ok, 6000);
-        Assert.Equal([CircuitChange.None, CircuitChange.None], Take(s_failed, 7000, 16_999));
+        Assert.Equal([CircuitChange.None, CircuitChange.None, CircuitChange.Opened],
+            Take(s_failed, 7000, 12_000, 16_999));
         Assert.Equal([CircuitChange.Disabled], Take(s_failed, 17_000));
         Assert.Equal(7000, _circuit.FailingSinceMs(17_000));
         Assert.Equal(0, _circuit.Allowed(long.MaxValue));
         Assert.Equal([CircuitChange.None, CircuitChange.None], Take(s_ok, 18_000, 19_000));
         Assert.True(_circuit.IsDisabled);
+    }
+
+    [Fact]
+    public void A_while_without_events_is_no_failing()
+    {
+        Take(s_failed, 1000);
+        Assert.Equal([CircuitChange.None], Take(s_failed, 1000 + 10_001));
+        Assert.Equal(11_001, _circuit.FailingSinceMs(11_001));
     }
 
     [Fact]
