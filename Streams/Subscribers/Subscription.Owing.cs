@@ -39,7 +39,7 @@ public sealed partial class Subscription
         _owed.InsertRange(_front, older);
         foreach (var entry in older) Count(entry, 1);
         _plainAfter = Math.Max(_plainAfter, Math.Max(_through, _loadedTries.Count > 0 ? _loadedTries[^1].Last : 0));
-        if (older.FindLast(entry => entry.FollowsDone) is { Seq: > 0 } last)
+        if (older.FindLast(entry => entry.FollowsDone || entry.IsReplayed) is { Seq: > 0 } last)
             _plainAfter = Math.Max(_plainAfter, last.Seq);
         (_loadedReplays, _loadedTries, _loadedRanges) = ([], [], []);
         AssignAgain();
