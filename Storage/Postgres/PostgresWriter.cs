@@ -54,8 +54,9 @@ internal sealed class PostgresWriter
         var group = new List<PostgresWrite>();
         var overtaken = new HashSet<long>();
         var (kept, bytes) = (0, 0L);
-        foreach (var write in waiting)
+        for (var next = 0; next < waiting.Count; next++)
         {
+            var write = waiting[next];
             var fits = group.Count == 0
                 || (first.CanShare && write.GetType() == first.GetType() && bytes + write.Bytes <= _options.GroupBytes);
             if (fits && !overtaken.Contains(write.Handle.Id))

@@ -44,6 +44,23 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Writes_of_one_stream_keep_their_order_when_others_of_their_kind_go_ahead()
+    {
+        var (handle, other) = (await Open("orders"), await Open("other"));
+        await using var holder = await Hold(handle.Id, other.Id);
+        var stopped = new[] { Append(handle, 1), Append(other, 1) };
+        await UntilWaiting(2);
+        var before = Append(handle, 2);
+        using var ring = new EventRun();
+        var closing = _log.Close(handle, new GracefulClose(2, 0, ring));
+        var after = Append(handle, 3);
+        await holder.Rollback();
+
+        await Task.WhenAll([.. stopped, before, closing]);
+        await Assert.ThrowsAsync<LogFencedException>(() => after);
+    }
+
+    [Fact]
     public async Task An_append_that_was_under_way_when_another_opened_the_stream_is_refused()
     {
         var old = await Open("orders");

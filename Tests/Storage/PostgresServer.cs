@@ -23,9 +23,10 @@ public sealed class PostgresServer : IAsyncDisposable
         $"There are no PostgreSQL binaries on this machine, and {Variable} names no connection.";
 
     // As root the server must be another user's; it refuses to run as root itself. The shell ends it with the tests,
-    // however these end: then its input ends.
+    // however these end: then its input ends. A signal to all of them must not end the shell first.
     private const string Script = """
         set -e
+        trap '' INT TERM
         user=
         mkdir "$2/data"
         if [ "$(id -u)" = 0 ]; then
