@@ -39,6 +39,43 @@ public sealed class SubscriptionSavingTests
     }
 
     [Fact]
+    public void Neighbours_that_failed_together_or_apart_keep_their_own_attempts_and_history_over_a_restart()
+    {
+        var under = new SubscriptionUnderTest(new SubscriberPolicy { Backoff = [TimeSpan.FromHours(1)] });
+        under.Publish(9);
+        var slot = under.Attach();
+        under.Receive(slot, 7);
+        foreach (var seq in new long[] { 1, 2, 4 }) under.Nack(seq);
+        under.Acknowledge(3);
+        under.Pass(1);
+        under.Nack(5);
+        under.Save();
+        under.Restart();
+        Assert.Equal([1, 2, 4, 5, 6, 7, 8, 9], under.Pending);
+        Assert.Equal([1, 1, 1, 1, 1, 1, 0, 0], under.Pending.Select(under.AttemptsOf));
+        Assert.Equal([1, 1, 1, 1, 0, 0, 0, 0], under.Pending.Select(seq => under.HistoryOf(seq).Count()));
+        var times = under.State.Pending(0, under.Now).Take(4).Select(each => each.History[0].Ms).ToArray();
+        Assert.Equal([0, 0, 0, 1000], times.Select(ms => ms - times[0]));
+    }
+
+    [Fact]
+    public void A_save_is_no_longer_for_a_thousand_that_failed_together_than_for_two()
+    {
+        var (few, many) = (SaveOfFailed(2), SaveOfFailed(1000));
+        Assert.InRange(many.State.Length, 0, few.State.Length + 16);
+    }
+
+    private static SubscriptionSave SaveOfFailed(int count)
+    {
+        var under = new SubscriptionUnderTest();
+        under.Publish(count);
+        var slot = under.Attach();
+        under.Receive(slot, count);
+        under.Detach(slot);
+        return under.BeginSave();
+    }
+
+    [Fact]
     public void All_that_was_delivered_is_acknowledged_up_to_a_number_and_no_more()
     {
         var under = new SubscriptionUnderTest();
