@@ -59,6 +59,8 @@ public sealed class DeadLetterTests
         }
         Assert.Equal(1.To(7), numbers);
         Assert.Equal(3, pages);
+        Assert.False((await named.DeadLetters("limit=7")).GetProperty("more").GetBoolean());
+        Assert.True((await named.DeadLetters("limit=6")).GetProperty("more").GetBoolean());
         await named.Set("""{"ackWait":60}""");
         Assert.Equal(2, await named.Replay(ids[4], ids[1], ids[4], "nonsense"));
         Assert.Equal([2, 5], (await named.Pending()).NumbersOf());

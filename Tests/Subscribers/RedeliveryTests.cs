@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using OrleansEvents.Tests.Http;
 using OrleansEvents.Tests.Reading;
 using Xunit;
@@ -56,8 +57,12 @@ public sealed class RedeliveryTests
         {
             Assert.Equal(["scheduled"], await named.Nack(id));
             await reader.Next(1, attempt + 1);
-            await Eventually.True(async () => await named.Number("inFlight") == 1);
-            var owed = (await named.Pending()).GetProperty("events")[0];
+            var owed = default(JsonElement);
+            await Eventually.True(async () =>
+            {
+                owed = (await named.Pending()).GetProperty("events")[0];
+                return owed.GetProperty("nextRetry").ValueKind != JsonValueKind.Null;
+            });
             var failures = owed.GetProperty("history").EnumerateArray().ToArray();
             Assert.Equal(attempt, failures.Length);
             // What was awaited lies between the failure and the next wait for an acknowledgement.
