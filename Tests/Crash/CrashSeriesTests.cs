@@ -7,7 +7,7 @@ namespace OrleansEvents.Tests.Crash;
 public sealed class CrashSeriesTests(ITestOutputHelper output)
 {
     private const int StartsPerKillWhileStarting = 6;
-    private static readonly int s_kills = TestRun.IsLong ? 300 : 30;
+    private static readonly int s_kills = TestRun.IsLong ? 300 : 12;
 
     [Fact]
     public async Task Kills_at_any_moment_lose_nothing_that_was_acknowledged_and_show_nothing_they_take_back()

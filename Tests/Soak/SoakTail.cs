@@ -20,15 +20,10 @@ internal sealed class SoakTail(Deployment deployment, SoakLedger ledger, Random 
                     $"exec events tail soak --subscriber {ledger.Subscriber} --ack --json", ownSession: true);
                 using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
                 end.CancelAfter(random.Next(2000, 9000));
-                try
-                {
-                    await ReadAsync(process, end.Token);
-                }
-                finally
-                {
-                    process.Kill(entireProcessTree: true);
-                    await process.WaitForExitAsync(CancellationToken.None);
-                }
+                await using var killing = end.Token.Register(() => process.Kill(entireProcessTree: true));
+                // To the end of the pipe: what it has printed counts as taken.
+                await ReadAsync(process);
+                await process.WaitForExitAsync(CancellationToken.None);
             }
             catch (OperationCanceledException)
             {
@@ -37,11 +32,13 @@ internal sealed class SoakTail(Deployment deployment, SoakLedger ledger, Random 
         }
     }
 
-    private async Task ReadAsync(Process process, CancellationToken stop)
+    private async Task ReadAsync(Process process)
     {
         var connection = ledger.NewConnection();
-        while (await process.StandardOutput.ReadLineAsync(stop) is { } line)
+        while (await process.StandardOutput.ReadLineAsync(CancellationToken.None) is { } line)
         {
+            // Cut by the kill: not printed, so not acknowledged.
+            if (!line.EndsWith('}')) continue;
             var number = JsonSerializer.Deserialize<JsonElement>(line).GetProperty("data").GetInt32();
             ledger.Receive(number, connection);
             ledger.Ask([number]);
