@@ -8,7 +8,7 @@ internal sealed partial class StreamHost
     private const long CheckpointMs = 1000;
 
     private readonly PriorityQueue<SubscriberEntry, long> _looks = new();
-    private List<SubscriberEntry> _touched = [];
+    private readonly List<SubscriberEntry> _touched = [];
 
     /// <summary>A turn of one subscriber; nothing happens when the stream is not open.</summary>
     public bool Act(SubscriberEntry entry, Action<Subscription, Instant> act)

@@ -56,5 +56,4 @@ internal sealed class SubscriberSession(StreamHost host, SubscriberEntry entry, 
         _disposed = true;
         host.Detach(this);
     }
-
 }

@@ -53,7 +53,7 @@ internal sealed partial class SseConnection
             _owedLeft = false;
             _takingSinceMs = _table.Now.Ms;
             _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
-            if (!_taking.IsCompleted) _ = Await(_taking);
+            if (!_taking.IsCompleted) _ = AwaitTaken(_taking);
         }
         if (!_taking.IsCompleted) return false;
         var taking = _taking;
@@ -74,7 +74,7 @@ internal sealed partial class SseConnection
 
     /// <summary>What passes its limit is told of and goes on: what was taken is given to nobody else
     /// meanwhile.</summary>
-    private async Task Await(Task taking)
+    private async Task AwaitTaken(Task taking)
     {
         var limit = _table.Operations.Options.SimpleTimeout;
         if (!await _table.Operations.EndsWithin(limit, taking, "read_owed", _lines[0].Feed.Stream))

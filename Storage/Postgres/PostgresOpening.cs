@@ -128,22 +128,7 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
             .With(epoch).With(reserved).With(nowMs).With(name).With(EpochBlob.Write(epochs));
         if (tombstone is not null) command.With(tombstone.Id);
         if (await command.ExecuteScalarAsync() is not long id) return null;
-        return new OpenedStream
-        {
-            Handle = new LogHandle(id, epoch),
-            Created = true,
-            CreatedMs = nowMs,
-            Settings = null,
-            Epochs = epochs,
-            ReservedThrough = reserved,
-            Completed = false,
-            DurableSince = null,
-            TrimmedThrough = 0,
-            Closed = null,
-            Extents = [],
-            Keys = [],
-            Subscribers = [],
-        };
+        return NewStream.Opened(new LogHandle(id, epoch), nowMs, epochs, reserved);
     }
 
     /// <summary>Null when the row was no longer what was read.</summary>

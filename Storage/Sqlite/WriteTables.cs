@@ -34,22 +34,7 @@ internal sealed class WriteTables(SqliteDatabase database)
         var epochs = EpochHistory.Begin(epoch, (row?.Reserved ?? 0) + 1);
         var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
         var id = _streams.Insert(name, nowMs, reserved, epochs);
-        return new OpenedStream
-        {
-            Handle = new LogHandle(id, epoch),
-            Created = true,
-            CreatedMs = nowMs,
-            Settings = null,
-            Epochs = epochs,
-            ReservedThrough = reserved,
-            Completed = false,
-            DurableSince = null,
-            TrimmedThrough = 0,
-            Closed = null,
-            Extents = [],
-            Keys = [],
-            Subscribers = [],
-        };
+        return NewStream.Opened(new LogHandle(id, epoch), nowMs, epochs, reserved);
     }
 
     /// <summary>Null when the stream was opened by another since.</summary>

@@ -34,12 +34,4 @@ public sealed partial class Subscription
     }
 
     private bool IsOrdinaryOwed(long seq) => Policy.OwesAll && seq > _ordinaryFrom;
-
-    /// <summary>Whether there is a dead letter beyond a number.</summary>
-    public bool HasDeadLetterAfter(long seq)
-    {
-        for (var i = _parked.Count - 1; i >= 0 && _parked[i].Seq > seq; i--)
-            if (IsDeadLetter(_parked[i].Seq)) return true;
-        return false;
-    }
 }

@@ -44,14 +44,18 @@ public sealed partial class Subscription
     /// <summary>Whether an event is a dead letter.</summary>
     public bool IsDeadLetter(long seq) => ParkedIndexOf(seq) >= 0 && !_replaying.Contains(seq);
 
+    /// <summary>Whether there is a dead letter beyond a number.</summary>
+    public bool HasDeadLetterAfter(long seq)
+    {
+        for (var i = _parked.Count - 1; i >= 0 && _parked[i].Seq > seq; i--)
+            if (IsDeadLetter(_parked[i].Seq)) return true;
+        return false;
+    }
+
     /// <summary>Begins to put dead letters back, all or some, with new attempts; they are owed when
     /// <see cref="Saved"/> is called. Returns those that are dead letters.</summary>
-    public IReadOnlyList<long> BeginReplay(IReadOnlyList<long>? seqs)
-    {
-        var put = (seqs ?? [.. _parked.Select(mark => mark.Seq)]).Where(IsDeadLetter)
-            .Where(_toReplay.Add).ToList();
-        return put;
-    }
+    public IReadOnlyList<long> BeginReplay(IReadOnlyList<long>? seqs) =>
+        [.. (seqs ?? [.. _parked.Select(mark => mark.Seq)]).Where(IsDeadLetter).Where(_toReplay.Add)];
 
     /// <summary>Begins to remove all dead letters; returns how many.</summary>
     public int BeginPurge()

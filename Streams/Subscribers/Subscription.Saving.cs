@@ -38,7 +38,8 @@ public sealed partial class Subscription
         (_savingReplay, _toReplay) = (_toReplay, []);
         IsUnsaved = false;
         (_savingChange, _change) = (_change, null);
-        _saving = new SubscriptionSave(Write(done, counts), IsPushedAfter(_savingChange), acknowledging, parking,
+        var wakes = RemovedMs is null && Saving is { Policy.Webhook: not null, Disabled: null };
+        _saving = new SubscriptionSave(Write(done, counts), wakes, acknowledging, parking,
             RangesOf(_savingUnpark), [.. _savingReplay]);
         return _saving;
     }
@@ -79,9 +80,6 @@ public sealed partial class Subscription
         if (PendingCount == 0)
             foreach (var carrier in _carriers) Woken |= carrier.Bit;
     }
-
-    private bool IsPushedAfter(Standing? change) => RemovedMs is null
-        && (change ?? new(Policy, IsExplicit, Disabled)) is { Policy.Webhook: not null, Disabled: null };
 
     private bool Finish(long seq, State from)
     {

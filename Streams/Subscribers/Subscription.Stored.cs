@@ -123,7 +123,7 @@ public sealed partial class Subscription
         if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
         if (_fromSeq > 0) json.WriteNumber("from", _fromSeq);
         if (_ordinaryFrom > 0) json.WriteNumber("ordinaryFrom", _ordinaryFrom);
-        var (policy, isExplicit, disabled) = _savingChange ?? new(Policy, IsExplicit, Disabled);
+        var (policy, isExplicit, disabled) = Saving;
         if (isExplicit)
         {
             json.WritePropertyName("policy");

@@ -78,7 +78,7 @@ public sealed partial class Subscription
     /// <summary>When it was registered, Unix milliseconds.</summary>
     public long CreatedMs { get; }
 
-    /// <summary>When it last had a connection or acknowledged, Unix milliseconds.</summary>
+    /// <summary>When it last had a connection, Unix milliseconds.</summary>
     public long LastSeenMs { get; set; }
 
     /// <summary>When it was removed, Unix milliseconds; saved as its tombstone. Null: it is there.</summary>
@@ -142,7 +142,10 @@ public sealed partial class Subscription
         return changed;
     }
 
-    private Standing Next => _change ?? _savingChange ?? new(Policy, IsExplicit, Disabled);
+    /// <summary>As the save that is under way has it.</summary>
+    private Standing Saving => _savingChange ?? new(Policy, IsExplicit, Disabled);
+
+    private Standing Next => _change ?? Saving;
 
     private Standing? _change;
     private bool _sharesChanged;
