@@ -293,8 +293,10 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         {
             // Dropped under our eyes: what the ring holds now begins later, perhaps beyond the reader.
             if (!segment.TryPin()) return reader.Seq < Volatile.Read(ref _kept) || Locate(ref reader);
+            // Before its events are looked for: a segment that has a next one is filled no more.
+            var next = segment.Next;
             var index = segment.IndexAfter(reader.Seq);
-            var (found, next) = (index < segment.Count, segment.Next);
+            var found = index < segment.Count;
             segment.Unpin();
             if (found)
             {

@@ -43,6 +43,35 @@ public sealed class StreamFeedReadersTests
         Assert.Equal(0, memory.Used);
     }
 
+    [Fact]
+    public async Task A_reader_that_comes_back_to_the_head_misses_nothing_when_a_run_goes_over_a_segments_end()
+    {
+        const int Appended = 200_000;
+        var feed = new StreamFeed("x", new FeedMemory()) { History = new StreamHistory { State = StreamState.Open,
+            Epochs = [new(1, 1, null, false)] } };
+        var passed = 0L;
+        var reading = Task.Factory.StartNew(() =>
+        {
+            while (Volatile.Read(ref passed) < Appended)
+            {
+                var reader = new FeedReader(passed);
+                if (feed.Read(ref reader, 4000, out var block) != FeedRead.Block) continue;
+                Check(ref reader, block, block.Count);
+                Volatile.Write(ref passed, reader.Seq);
+            }
+        }, TaskCreationOptions.LongRunning);
+        for (var seq = 1L; seq <= Appended;)
+        {
+            using var run = new EventRun();
+            for (var count = 0; count < 4; count++) Add(run, seq++, 1000);
+            feed.Append(run);
+            for (var spin = new SpinWait(); Volatile.Read(ref passed) < run.Last && !reading.IsCompleted;)
+                spin.SpinOnce(sleep1Threshold: -1);
+            feed.Evict(1, 4096);
+        }
+        await reading;
+    }
+
     /// <summary>Reads until the writer is done and nothing is left; what was read and what was told as
     /// missed.</summary>
     private static (long Read, long Missed) Read(StreamFeed feed, int index, CancellationToken done)
@@ -53,6 +82,8 @@ public sealed class StreamFeedReadersTests
         while (true)
         {
             var last = done.IsCancellationRequested;
+            // A connection that comes back: it has a number, and no place in the ring yet.
+            if (random.Next(2) == 0) reader.MoveTo(reader.Seq);
             switch (feed.Read(ref reader, random.Next(1, 4000), out var block))
             {
                 case FeedRead.Behind:
