@@ -122,8 +122,10 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
                         _held[arrived.Id] = true;
                 }
                 yield return frames.Current;
-                if (!_options.Manual && Interlocked.Exchange(ref _current, null) is { } finished)
-                    _acknowledgements.Acknowledge(finished.Id);
+                // What lies ready is passed on without a pause: on a busy machine the batch would wait for all of it.
+                if (!_options.Manual && Interlocked.Exchange(ref _current, null) is { } finished
+                    && _acknowledgements.Acknowledge(finished.Id))
+                    await Task.Yield();
             }
             await _acknowledgements.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
