@@ -27,6 +27,7 @@ internal sealed class AcknowledgementQueue(
     private readonly Dictionary<string, TimeSpan?> _rejected = [];
     private List<string> _queued = [];
     private readonly List<Batch> _inFlight = [];
+    private int _batchSize = options.BatchSize;
     private long _gathering = 1;
     private long _queuedSince = 1;
     private EventsException? _refusal;
@@ -60,7 +61,7 @@ internal sealed class AcknowledgementQueue(
 
     private bool IsEmpty_UnderLock => _queued.Count == 0 && _rejected.Count == 0;
 
-    private bool IsFull_UnderLock => _queued.Count + _rejected.Count >= options.BatchSize;
+    private bool IsFull_UnderLock => _queued.Count + _rejected.Count >= _batchSize;
 
     /// <summary>Everything in batches below this number is stored.</summary>
     private long Oldest_UnderLock
@@ -74,6 +75,14 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
+    /// <summary>The server sends no more while so many events are under way: batches are small enough that one can be
+    /// stored while the next fills.</summary>
+    public void FitTo(int maxInFlight)
+    {
+        lock (_gate)
+            _batchSize = Math.Clamp(maxInFlight / MostBatches, 1, options.BatchSize);
+    }
+
     /// <summary>True when that has filled a batch: whoever goes on reading lets it be sent first.</summary>
     public bool Acknowledge(string id)
     {
@@ -84,7 +93,7 @@ internal sealed class AcknowledgementQueue(
             _rejected.Remove(id);
             _queued.Add(id);
             Send_UnderLock();
-            return _queued.Count % options.BatchSize == 0;
+            return _queued.Count % _batchSize == 0;
         }
     }
 
@@ -101,12 +110,6 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
-    public bool IsAcknowledged(string id)
-    {
-        lock (_gate)
-            return _acknowledged.Contains(id);
-    }
-
     /// <summary>Forgets a refusal, and goes on with what was left.</summary>
     public void Resume()
     {
@@ -118,8 +121,21 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
-    /// <summary>Waits while as many are on their way as may be; throws what the server refused for good.</summary>
-    public async ValueTask RoomAsync(CancellationToken cancellationToken)
+    /// <summary>False for an event that is acknowledged; for another it waits while as many are on their way as may be,
+    /// and throws what the server refused for good.</summary>
+    public ValueTask<bool> AdmitAsync(string id, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (_acknowledged.Contains(id))
+                return new(false);
+            if (_refusal is null && Outstanding_UnderLock < options.MostUnacknowledged)
+                return new(true);
+        }
+        return RoomAsync(cancellationToken);
+    }
+
+    private async ValueTask<bool> RoomAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -129,7 +145,7 @@ internal sealed class AcknowledgementQueue(
                 if (_refusal is not null)
                     throw _refusal;
                 if (Outstanding_UnderLock < options.MostUnacknowledged)
-                    return;
+                    return true;
                 _enough.TrySetResult();
                 progress = _progress.Task;
             }

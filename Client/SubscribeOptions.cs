@@ -27,8 +27,11 @@ public sealed record SubscribeOptions
     /// </summary>
     public OwedEvents? Owed { get; init; }
 
-    /// <summary>So many acknowledgements are sent without waiting for more: 1 to 10,000.</summary>
-    public int BatchSize { get; init; } = 250;
+    /// <summary>
+    /// So many acknowledgements are sent without waiting for more: 1 to 10,000. Where <see cref="Owed"/> is asked for,
+    /// half of the policy's <see cref="SubscriberPolicy.MaxInFlight"/> when that is less.
+    /// </summary>
+    public int BatchSize { get; init; } = 500;
 
     /// <summary>So long an acknowledgement waits for others to go with: 0 sends each at once.</summary>
     public TimeSpan BatchDelay { get; init; } = TimeSpan.FromMilliseconds(5);

@@ -114,9 +114,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
                     await AskForOwedAsync(cancellationToken).ConfigureAwait(false);
                 if (frames.Current is EventFrame { Event: var arrived } && MayBeOwed(arrived))
                 {
-                    if (_acknowledgements.IsAcknowledged(arrived.Id))
+                    if (!await _acknowledgements.AdmitAsync(arrived.Id, cancellationToken).ConfigureAwait(false))
                         continue;
-                    await _acknowledgements.RoomAsync(cancellationToken).ConfigureAwait(false);
                     _current = arrived;
                     if (_options.Manual)
                         _held[arrived.Id] = true;
@@ -195,6 +194,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
         {
             var described = await _subscriber.DescribeAsync(cancellationToken).ConfigureAwait(false);
             _owesAll = described.Policy.Owed == OwedEvents.All;
+            if (described.Policy.MaxInFlight is { } most)
+                _acknowledgements.FitTo(most);
             _isOwedKnown = true;
         }
         catch (EventsException)
