@@ -21,13 +21,16 @@ internal sealed class AcknowledgementQueue(
     // One that is being stored, and one that waits for that.
     private const int MostBatches = 2;
 
+    // What a server has unless it is told otherwise.
+    private const int UsualInFlight = 1_000;
+
     private readonly Lock _gate = new();
     private readonly HashSet<string> _acknowledged = [];
     private readonly Queue<string> _stored = new();
     private readonly Dictionary<string, TimeSpan?> _rejected = [];
     private List<string> _queued = [];
     private readonly List<Batch> _inFlight = [];
-    private int _batchSize = options.BatchSize;
+    private int _batchSize = BatchSize(options, UsualInFlight);
     private long _gathering = 1;
     private long _queuedSince = 1;
     private EventsException? _refusal;
@@ -80,8 +83,11 @@ internal sealed class AcknowledgementQueue(
     public void FitTo(int maxInFlight)
     {
         lock (_gate)
-            _batchSize = Math.Clamp(maxInFlight / MostBatches, 1, options.BatchSize);
+            _batchSize = BatchSize(options, maxInFlight);
     }
+
+    private static int BatchSize(SubscribeOptions options, int maxInFlight) =>
+        Math.Clamp(maxInFlight / MostBatches, 1, options.BatchSize);
 
     /// <summary>True when that has filled a batch: whoever goes on reading lets it be sent first.</summary>
     public bool Acknowledge(string id)

@@ -42,8 +42,9 @@ public sealed class SubscriberWithServerTests
         await PublishAsync(client, 1, Count);
         var options = new SubscribeOptions { BatchDelay = TimeSpan.FromHours(1) };
         var left = Count;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
 
-        await foreach (var _ in client.Subscribe("orders", "billing", options))
+        await foreach (var _ in client.Subscribe("orders", "billing", options).WithCancellation(limit.Token))
         {
             if (--left == 0)
                 break;
