@@ -1,14 +1,16 @@
 namespace OrleansEvents.Client;
 
 /// <summary>
-/// Acknowledgements and rejections on their way to the server: gathered, sent beside the reading, one request at a
-/// time, and tried again until they are stored. An id may be sent twice; the server counts it once.
+/// Acknowledgements and rejections on their way to the server: gathered, sent beside the reading, and tried again until
+/// they are stored. While one batch is being stored a second may follow it, so that neither the server nor who reads
+/// waits for the other's answer. An id may be sent twice; the server counts it once.
 /// </summary>
 /// <remarks>
 /// An acknowledged id is queued, then in flight with its batch, then stored; a batch that is given up is queued again.
 /// It stays known while the newest are remembered, because the server may have sent the event once more before it had
 /// the acknowledgement. Rejections go first: an event that was rejected, came again and was acknowledged then ends as
-/// acknowledged. There is a task only while there is something to send. Any method, any thread.
+/// acknowledged. Batches are numbered; one that is given up is part of the next, which covers the numbers of both.
+/// There is a task only while there is something to send. Any method, any thread.
 /// </remarks>
 internal sealed class AcknowledgementQueue(
     Subscriber subscriber, SubscribeOptions options, EventsClientOptions patience, TimeProvider time)
@@ -16,21 +18,28 @@ internal sealed class AcknowledgementQueue(
     // Half of what the server takes.
     private const int MostIds = 5_000;
 
+    // One that is being stored, and one that waits for that.
+    private const int MostBatches = 2;
+
+    // What a server has unless it is told otherwise.
+    private const int UsualInFlight = 1_000;
+
     private readonly Lock _gate = new();
     private readonly HashSet<string> _acknowledged = [];
     private readonly Queue<string> _stored = new();
     private readonly Dictionary<string, TimeSpan?> _rejected = [];
     private List<string> _queued = [];
-    private Batch? _inFlight;
-    private long _batchesTaken;
-    private long _batchesDone;
+    private readonly List<Batch> _inFlight = [];
+    private int _batchSize = BatchSize(options, UsualInFlight);
+    private long _gathering = 1;
+    private long _queuedSince = 1;
     private EventsException? _refusal;
     private TaskCompletionSource _enough = NewSignal();
     private TaskCompletionSource _retryNow = NewSignal();
     private TaskCompletionSource _progress = NewSignal();
     private Func<Task> _stop = static () => Task.CompletedTask;
-    private Task _sending = Task.CompletedTask;
-    private bool _isSending;
+    private CancellationToken _stopping;
+    private int _senders;
 
     /// <summary>How many are not stored yet.</summary>
     public int Outstanding
@@ -42,19 +51,55 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
-    private int Outstanding_UnderLock => _queued.Count + (_inFlight?.Acknowledged.Count ?? 0);
+    private int Outstanding_UnderLock
+    {
+        get
+        {
+            var outstanding = _queued.Count;
+            foreach (var batch in _inFlight)
+                outstanding += batch.Acknowledged.Count;
+            return outstanding;
+        }
+    }
 
     private bool IsEmpty_UnderLock => _queued.Count == 0 && _rejected.Count == 0;
 
-    public void Acknowledge(string id)
+    private bool IsFull_UnderLock => _queued.Count + _rejected.Count >= _batchSize;
+
+    /// <summary>Everything in batches below this number is stored.</summary>
+    private long Oldest_UnderLock
+    {
+        get
+        {
+            var oldest = IsEmpty_UnderLock ? _gathering : _queuedSince;
+            foreach (var batch in _inFlight)
+                oldest = Math.Min(oldest, batch.First);
+            return oldest;
+        }
+    }
+
+    /// <summary>The server sends no more while so many events are under way: batches are small enough that one can be
+    /// stored while the next fills.</summary>
+    public void FitTo(int maxInFlight)
+    {
+        lock (_gate)
+            _batchSize = BatchSize(options, maxInFlight);
+    }
+
+    private static int BatchSize(SubscribeOptions options, int maxInFlight) =>
+        Math.Clamp(maxInFlight / MostBatches, 1, options.BatchSize);
+
+    /// <summary>True when that has filled a batch: whoever goes on reading lets it be sent first.</summary>
+    public bool Acknowledge(string id)
     {
         lock (_gate)
         {
             if (!_acknowledged.Add(id))
-                return;
+                return false;
             _rejected.Remove(id);
             _queued.Add(id);
             Send_UnderLock();
+            return _queued.Count % _batchSize == 0;
         }
     }
 
@@ -71,12 +116,6 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
-    public bool IsAcknowledged(string id)
-    {
-        lock (_gate)
-            return _acknowledged.Contains(id);
-    }
-
     /// <summary>Forgets a refusal, and goes on with what was left.</summary>
     public void Resume()
     {
@@ -88,8 +127,21 @@ internal sealed class AcknowledgementQueue(
         }
     }
 
-    /// <summary>Waits while as many are on their way as may be; throws what the server refused for good.</summary>
-    public async ValueTask RoomAsync(CancellationToken cancellationToken)
+    /// <summary>False for an event that is acknowledged; for another it waits while as many are on their way as may be,
+    /// and throws what the server refused for good.</summary>
+    public ValueTask<bool> AdmitAsync(string id, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (_acknowledged.Contains(id))
+                return new(false);
+            if (_refusal is null && Outstanding_UnderLock < options.MostUnacknowledged)
+                return new(true);
+        }
+        return RoomAsync(cancellationToken);
+    }
+
+    private async ValueTask<bool> RoomAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -99,7 +151,7 @@ internal sealed class AcknowledgementQueue(
                 if (_refusal is not null)
                     throw _refusal;
                 if (Outstanding_UnderLock < options.MostUnacknowledged)
-                    return;
+                    return true;
                 _enough.TrySetResult();
                 progress = _progress.Task;
             }
@@ -113,7 +165,7 @@ internal sealed class AcknowledgementQueue(
         long target;
         lock (_gate)
         {
-            target = _batchesTaken;
+            target = _gathering - 1;
             if (!IsEmpty_UnderLock)
             {
                 target++;
@@ -127,7 +179,7 @@ internal sealed class AcknowledgementQueue(
             Task progress;
             lock (_gate)
             {
-                if (_batchesDone >= target)
+                if (Oldest_UnderLock > target)
                     return;
                 if (_refusal is not null)
                     throw _refusal;
@@ -149,31 +201,53 @@ internal sealed class AcknowledgementQueue(
         {
             // What is not acknowledged is delivered again: that is all that comes of it.
         }
-        Task stopped;
-        lock (_gate)
-            stopped = _isSending ? Task.WhenAll(_stop(), _sending) : Task.CompletedTask;
-        await stopped.ConfigureAwait(false);
+        await StopAsync().ConfigureAwait(false);
     }
 
+    private async Task StopAsync()
+    {
+        Task stopped;
+        lock (_gate)
+            stopped = _stop();
+        await stopped.ConfigureAwait(false);
+        while (true)
+        {
+            Task progress;
+            lock (_gate)
+            {
+                if (_senders == 0)
+                    return;
+                progress = _progress.Task;
+            }
+            await progress.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sees to it that somebody sends: one, and another once a full batch waits behind what the first
+    /// delivers.</summary>
     private void Send_UnderLock()
     {
-        if (_queued.Count + _rejected.Count >= options.BatchSize)
+        if (IsFull_UnderLock)
             _enough.TrySetResult();
-        if (_isSending || _refusal is not null)
+        var isGathering = _senders > _inFlight.Count;
+        if (_refusal is not null || isGathering || _senders > 0 && !(IsFull_UnderLock && _senders < MostBatches))
             return;
-        _isSending = true;
-        var stop = new CancellationTokenSource();
-        _stop = stop.CancelAsync;
-        _sending = SendAllAsync(stop.Token);
+        if (_senders++ == 0)
+        {
+            var stop = new CancellationTokenSource();
+            (_stop, _stopping) = (stop.CancelAsync, stop.Token);
+        }
+        _ = SendAllAsync(_stopping);
     }
 
     private async Task SendAllAsync(CancellationToken stop)
     {
         // Whoever acknowledges holds the lock, and goes on at once.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        Batch? batch = null;
         try
         {
-            while (await NextAsync(stop).ConfigureAwait(false) is { } batch)
+            while ((batch = await NextAsync(stop).ConfigureAwait(false)) is not null)
             {
                 await DeliverAsync(batch, stop).ConfigureAwait(false);
                 Done(batch);
@@ -181,27 +255,29 @@ internal sealed class AcknowledgementQueue(
         }
         catch (EventsException refusal)
         {
-            GiveUp(refusal);
+            GiveUp(batch, refusal);
         }
         catch (OperationCanceledException)
         {
-            GiveUp(null);
+            GiveUp(batch, null);
         }
         catch (ObjectDisposedException)
         {
-            GiveUp(new EventsException(EventsException.NetworkError, "the client was disposed"));
+            GiveUp(batch, new EventsException(EventsException.NetworkError, "the client was disposed"));
         }
     }
 
-    /// <summary>The next batch, when it is full, or its time has come, or somebody waits for it.</summary>
+    /// <summary>The next batch, when it is full, or its time has come, or somebody waits for it. Null: there is none,
+    /// or another gathers it.</summary>
     private async Task<Batch?> NextAsync(CancellationToken stop)
     {
         Task enough;
         lock (_gate)
         {
-            if (IsEmpty_UnderLock)
+            if (IsEmpty_UnderLock || _refusal is not null || _senders > _inFlight.Count + 1)
             {
-                _isSending = false;
+                _senders--;
+                Pulse_UnderLock();
                 return null;
             }
             enough = _enough.Task;
@@ -212,11 +288,12 @@ internal sealed class AcknowledgementQueue(
         lock (_gate)
         {
             _enough = NewSignal();
-            _batchesTaken++;
-            _inFlight = new Batch(_queued, [.. _rejected]);
+            var batch = new Batch(_queuedSince, _queued, [.. _rejected]);
+            _inFlight.Add(batch);
+            _queuedSince = ++_gathering;
             _queued = [];
             _rejected.Clear();
-            return _inFlight;
+            return batch;
         }
     }
 
@@ -275,19 +352,18 @@ internal sealed class AcknowledgementQueue(
                 _stored.Enqueue(id);
             while (_stored.Count > patience.RememberedEvents)
                 _acknowledged.Remove(_stored.Dequeue());
-            _inFlight = null;
-            _batchesDone++;
+            _inFlight.Remove(batch);
             Pulse_UnderLock();
         }
     }
 
-    private void GiveUp(EventsException? refusal)
+    private void GiveUp(Batch? batch, EventsException? refusal)
     {
         lock (_gate)
         {
-            if (_inFlight is { } batch)
+            if (batch is not null && _inFlight.Remove(batch))
             {
-                _batchesTaken--;
+                _queuedSince = Math.Min(_queuedSince, batch.First);
                 _queued.InsertRange(0, batch.Acknowledged);
                 foreach (var (id, delay) in batch.Rejected)
                 {
@@ -295,9 +371,8 @@ internal sealed class AcknowledgementQueue(
                         _rejected.TryAdd(id, delay);
                 }
             }
-            _inFlight = null;
-            _refusal = refusal;
-            _isSending = false;
+            _refusal ??= refusal;
+            _senders--;
             Pulse_UnderLock();
         }
     }
@@ -311,5 +386,6 @@ internal sealed class AcknowledgementQueue(
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private sealed record Batch(List<string> Acknowledged, List<KeyValuePair<string, TimeSpan?>> Rejected);
+    private sealed record Batch(
+        long First, List<string> Acknowledged, List<KeyValuePair<string, TimeSpan?>> Rejected);
 }

@@ -8,15 +8,27 @@ namespace OrleansEvents.Client;
 /// </summary>
 internal sealed class Requests(HttpClient http, EventsClientOptions options, TimeProvider time)
 {
-    public async Task<JsonElement> SendAsync(
+    public Task<JsonElement> SendAsync(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) =>
+        SendAsync(method, address, body, contentType, JsonOfAsync, cancellationToken);
+
+    /// <summary>Nobody looks into the answer.</summary>
+    public Task SendUnreadAsync(
+        HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
+        CancellationToken cancellationToken) =>
+        SendAsync(method, address, body, contentType, IsObjectAsync, cancellationToken);
+
+    private async Task<T> SendAsync<T>(
+        HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         for (var retry = 1; ; retry++)
         {
             try
             {
-                return await OnceAsync(method, address, body, contentType, cancellationToken).ConfigureAwait(false);
+                return await OnceAsync(method, address, body, contentType, read, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (EventsException refusal) when (MayRetry(refusal, retry))
             {
@@ -30,9 +42,9 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
     private bool MayRetry(EventsException refusal, int retry) =>
         refusal.IsTransient && retry <= options.Retries && !(refusal.RetryAfter > options.LongestDelay);
 
-    private async Task<JsonElement> OnceAsync(
+    private async Task<T> OnceAsync<T>(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
-        CancellationToken cancellationToken)
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(options.RequestTimeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
@@ -45,7 +57,7 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
             using var answer = await http.SendAsync(request, both.Token).ConfigureAwait(false);
             if (!answer.IsSuccessStatusCode)
                 throw await Problem.OfAsync(answer, time, both.Token).ConfigureAwait(false);
-            return await JsonOfAsync(answer, both.Token).ConfigureAwait(false);
+            return await read(answer, both.Token).ConfigureAwait(false);
         }
         catch (HttpRequestException unreachable)
         {
@@ -73,8 +85,16 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
         }
         catch (JsonException)
         {
-            throw new EventsException(
-                "SERVER_ERROR", "the answer is not JSON: is this an OrleansEvents server?", answer.StatusCode);
+            throw NotJson(answer);
         }
     }
+
+    private static async Task<bool> IsObjectAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var body = await answer.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        return body.ReadByte() == '{' ? true : throw NotJson(answer);
+    }
+
+    private static EventsException NotJson(HttpResponseMessage answer) => new(
+        "SERVER_ERROR", "the answer is not JSON: is this an OrleansEvents server?", answer.StatusCode);
 }

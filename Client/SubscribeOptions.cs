@@ -27,8 +27,12 @@ public sealed record SubscribeOptions
     /// </summary>
     public OwedEvents? Owed { get; init; }
 
-    /// <summary>So many acknowledgements are sent without waiting for more: 1 to 10,000.</summary>
-    public int BatchSize { get; init; } = 250;
+    /// <summary>
+    /// So many acknowledgements are sent without waiting for more: 1 to 10,000; but no more than half of the policy's
+    /// <see cref="SubscriberPolicy.MaxInFlight"/>, which is taken for 1,000 unless the policy is asked for (see
+    /// <see cref="Owed"/>).
+    /// </summary>
+    public int BatchSize { get; init; } = 2_500;
 
     /// <summary>So long an acknowledgement waits for others to go with: 0 sends each at once.</summary>
     public TimeSpan BatchDelay { get; init; } = TimeSpan.FromMilliseconds(5);

@@ -65,7 +65,9 @@ public sealed class Subscriber
 
     /// <summary>Acknowledges without looking at what became of each: that costs as much as sending them.</summary>
     internal Task StoreAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, "/ack", Ids(ids), cancellationToken);
+        _requests.SendUnreadAsync(
+            HttpMethod.Post, _addresses.Subscriber(Stream, Name, "/ack"), Ids(ids), JsonBody.ContentType,
+            cancellationToken);
 
     /// <summary>Acknowledges everything that was delivered to it up to a cursor.</summary>
     /// <returns>What became of each event; durable once this returns.</returns>

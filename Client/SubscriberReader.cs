@@ -114,16 +114,17 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
                     await AskForOwedAsync(cancellationToken).ConfigureAwait(false);
                 if (frames.Current is EventFrame { Event: var arrived } && MayBeOwed(arrived))
                 {
-                    if (_acknowledgements.IsAcknowledged(arrived.Id))
+                    if (!await _acknowledgements.AdmitAsync(arrived.Id, cancellationToken).ConfigureAwait(false))
                         continue;
-                    await _acknowledgements.RoomAsync(cancellationToken).ConfigureAwait(false);
                     _current = arrived;
                     if (_options.Manual)
                         _held[arrived.Id] = true;
                 }
                 yield return frames.Current;
-                if (!_options.Manual && Interlocked.Exchange(ref _current, null) is { } finished)
-                    _acknowledgements.Acknowledge(finished.Id);
+                // What lies ready is passed on without a pause: on a busy machine the batch would wait for all of it.
+                if (!_options.Manual && Interlocked.Exchange(ref _current, null) is { } finished
+                    && _acknowledgements.Acknowledge(finished.Id))
+                    await Task.Yield();
             }
             await _acknowledgements.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -193,6 +194,8 @@ public sealed class SubscriberReader : IAsyncEnumerable<StreamEvent>, IAsyncDisp
         {
             var described = await _subscriber.DescribeAsync(cancellationToken).ConfigureAwait(false);
             _owesAll = described.Policy.Owed == OwedEvents.All;
+            if (described.Policy.MaxInFlight is { } most)
+                _acknowledgements.FitTo(most);
             _isOwedKnown = true;
         }
         catch (EventsException)

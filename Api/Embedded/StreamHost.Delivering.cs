@@ -16,18 +16,18 @@ internal sealed partial class StreamHost
             if (taken.Count == 0) return new OwedPage(new EventRun(), []);
             EventRun read;
             var earlier = new Dictionary<long, int>();
+            var seqs = new long[taken.Count];
+            for (var i = 0; i < seqs.Length; i++) seqs[i] = taken[i].Seq;
             try
             {
-                read = await ReadOwed(session.Entry, [.. taken.Select(each => each.Seq)], maxBytes,
-                    earlier);
+                read = await ReadOwed(session.Entry, seqs, maxBytes, earlier);
             }
             catch (LogUnavailableException)
             {
                 Act(session.Entry, (state, _) => taken.ForEach(each => state.GiveBack(session.Slot, each.Seq)));
                 throw;
             }
-            using (read)
-                if (StillGiven(session, taken, read, earlier) is { } page) return page;
+            if (StillGiven(session, taken, read, earlier) is { } page) return page;
         }
     }
 
@@ -36,22 +36,29 @@ internal sealed partial class StreamHost
     private OwedPage? StillGiven(SubscriberSession session, List<OwedEvent> taken, EventRun read,
         Dictionary<long, int> earlier)
     {
-        var (run, attempts, next) = (new EventRun(), new List<int>(), 0);
+        var (attempts, given, next) = (new List<int>(read.Count), new List<int>(read.Count), 0);
         Act(session.Entry, (state, _) =>
         {
-            foreach (ref readonly var slot in read.Slots)
+            for (var i = 0; i < read.Count; i++)
             {
-                while (taken[next].Seq != slot.Seq) next++;
-                var attempt = taken[next++].Attempt + earlier.GetValueOrDefault(slot.Seq);
-                if (!state.IsGiven(session.Slot, slot.Seq)) continue;
-                run.Append(slot, read.FrameOf(slot));
+                var seq = read.Slots[i].Seq;
+                while (taken[next].Seq != seq) next++;
+                var attempt = taken[next++].Attempt + earlier.GetValueOrDefault(seq);
+                if (!state.IsGiven(session.Slot, seq)) continue;
+                given.Add(i);
                 attempts.Add(attempt);
             }
             for (; next < taken.Count; next++) state.GiveBack(session.Slot, taken[next].Seq);
         });
-        if (run.Count > 0) return new OwedPage(run, attempts);
-        run.Dispose();
-        return null;
+        // Mostly all of them.
+        if (given.Count > 0 && given.Count == read.Count) return new OwedPage(read, attempts);
+        using (read)
+        {
+            if (given.Count == 0) return null;
+            var run = new EventRun();
+            foreach (var index in given) run.Append(read.Slots[index], read.FrameOf(read.Slots[index]));
+            return new OwedPage(run, attempts);
+        }
     }
 
     /// <summary>What the line of a session does with events.</summary>
@@ -138,12 +145,12 @@ internal sealed partial class StreamHost
     /// <summary>The frames of owed events, from the ring, else from storage, else from their parked copies; at most so
     /// many bytes, but for the first. Those that are nowhere are owed no more. Of dead letters that are owed again
     /// <paramref name="earlier"/> is given how often they had been delivered.</summary>
-    private async Task<EventRun> ReadOwed(SubscriberEntry entry, IReadOnlyList<long> seqs, int maxBytes,
+    private async Task<EventRun> ReadOwed(SubscriberEntry entry, long[] seqs, int maxBytes,
         Dictionary<long, int>? earlier = null)
     {
         var run = new EventRun();
         var again = Replaying(entry, seqs);
-        for (var i = 0; i < seqs.Count && (run.Count == 0 || run.Frames.Length < maxBytes);)
+        for (var i = 0; i < seqs.Length && (run.Count == 0 || run.Frames.Length < maxBytes);)
         {
             var before = run.Count;
             if (!again.Contains(seqs[i])) ReadRing(seqs, ref i, again, maxBytes, run);
@@ -158,20 +165,20 @@ internal sealed partial class StreamHost
         return run;
     }
 
-    private HashSet<long> Replaying(SubscriberEntry entry, IReadOnlyList<long> seqs)
+    private HashSet<long> Replaying(SubscriberEntry entry, long[] seqs)
     {
         lock (_turn) return entry.State.ReplayingCount == 0 ? Nothing : [.. seqs.Where(entry.State.IsReplaying)];
     }
 
     /// <summary>Copies the wanted events that the ring holds next to each other.</summary>
-    private void ReadRing(IReadOnlyList<long> seqs, ref int index, HashSet<long> again, int maxBytes, EventRun into)
+    private void ReadRing(long[] seqs, ref int index, HashSet<long> again, int maxBytes, EventRun into)
     {
         if (seqs[index] <= Feed.Floor) return;
         var reader = new FeedReader(seqs[index] - 1);
         if (Feed.Read(ref reader, Math.Max(1, maxBytes - into.Frames.Length), out var block) != FeedRead.Block) return;
         using (block)
         {
-            for (var i = 0; i < block.Count && index < seqs.Count; i++)
+            for (var i = 0; i < block.Count && index < seqs.Length; i++)
             {
                 var slot = block[i];
                 if (slot.Seq > seqs[index] || again.Contains(seqs[index])) return;
@@ -194,12 +201,12 @@ internal sealed partial class StreamHost
     }
 
     /// <summary>Copies the wanted events that a page holds, as far as they follow each other.</summary>
-    private static void TakeMatching(IReadOnlyList<long> seqs, ref int index, HashSet<long> again, EventRun page,
+    private static void TakeMatching(long[] seqs, ref int index, HashSet<long> again, EventRun page,
         EventRun into)
     {
         foreach (ref readonly var slot in page.Slots)
         {
-            if (index >= seqs.Count || seqs[index] < slot.Seq || again.Contains(seqs[index])) return;
+            if (index >= seqs.Length || seqs[index] < slot.Seq || again.Contains(seqs[index])) return;
             if (seqs[index] != slot.Seq) continue;
             into.Append(slot, page.FrameOf(slot));
             index++;

@@ -46,9 +46,10 @@ public sealed partial class Subscription
             }
             _parkingCount--;
         }
-        if (entry.State != State.Acknowledging) entry.Before = entry.State;
-        // Added though an earlier save has it: that one may fail.
-        _acknowledging.Add(entry.Seq);
+        if (!entry.IsToBeSaved) _acknowledging.Add(entry.Seq);
+        entry.IsToBeSaved = true;
+        if (entry.State == State.Acknowledging) return;
+        entry.Before = entry.State;
         Set(ref entry, State.Acknowledging);
     }
 

@@ -2,7 +2,8 @@ namespace OrleansEvents.Streams;
 
 public sealed partial class Subscription
 {
-    private readonly HashSet<long> _acknowledging = [];
+    /// <summary>What is acknowledged and in no save that succeeded, some of it done meanwhile.</summary>
+    private List<long> _acknowledging = [];
     private SubscriptionSave? _saving;
     private SortedSet<long> _savingUnpark = [];
     private Standing? _savingChange;
@@ -21,25 +22,26 @@ public sealed partial class Subscription
     /// time.</summary>
     public SubscriptionSave BeginSave()
     {
-        var (parking, done) = (new List<ParkingNote>(), new HashSet<long>(_acknowledging));
+        var (parking, parked) = (new List<ParkingNote>(), new HashSet<long>());
         while (parking.Count < ParkedAtOnce && _toPark.TryDequeue(out var seq))
-            if (IndexOf(seq) is >= 0 and var index && _owed[index].State == State.Parking && done.Add(seq))
+            if (IndexOf(seq) is >= 0 and var index && _owed[index].State == State.Parking && parked.Add(seq))
                 parking.Add(new(seq, NoteOf(_owed[index])));
         var counts = Counts with { Abandoned = Counts.Abandoned + parking.Count };
         foreach (var seq in _acknowledging)
         {
-            if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
+            if (IndexOf(seq) is not (>= 0 and var index) || !_owed[index].IsToBeSaved) continue;
+            Entries[index].IsToBeSaved = false;
+            if (_owed[index].State != State.Acknowledging) continue;
             counts = counts with { Succeeded = counts.Succeeded + 1 };
             if (_owed[index].IsReplayed || _mayBeParked.Contains(seq)) _unpark.Add(seq);
         }
         (_savingUnpark, _unpark) = (_unpark, []);
-        var acknowledging = _acknowledging.ToArray();
-        _acknowledging.Clear();
+        (var acknowledging, _acknowledging) = (_acknowledging, []);
         (_savingReplay, _toReplay) = (_toReplay, []);
         IsUnsaved = false;
         (_savingChange, _change) = (_change, null);
         var wakes = RemovedMs is null && Saving is { Policy.Webhook: not null, Disabled: null };
-        _saving = new SubscriptionSave(Write(done, counts), wakes, acknowledging, parking,
+        _saving = new SubscriptionSave(Write(parked, counts), wakes, acknowledging, parking,
             RangesOf(_savingUnpark), [.. _savingReplay]);
         return _saving;
     }
@@ -102,7 +104,7 @@ public sealed partial class Subscription
             if (IndexOf(seq) is not (>= 0 and var index) || _owed[index].State != State.Acknowledging) continue;
             // Its copy goes with its next acknowledgement, which somebody may have begun already.
             _savingUnpark.Remove(seq);
-            if (!_acknowledging.Contains(seq)) PutBackUnacknowledged(ref Entries[index], now);
+            if (!_owed[index].IsToBeSaved) PutBackUnacknowledged(ref Entries[index], now);
         }
         foreach (var (seq, _) in save.Parking)
         {

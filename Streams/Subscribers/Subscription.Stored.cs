@@ -112,8 +112,8 @@ public sealed partial class Subscription
         return low < _loadedRanges.Count && _loadedRanges[low].First <= seq;
     }
 
-    /// <summary>The state to be stored, with some events taken as done.</summary>
-    private ReadOnlyMemory<byte> Write(HashSet<long> done, SubscriberCounts counts)
+    /// <summary>The state to be stored: what is acknowledged is taken as done, and what is being parked.</summary>
+    private ReadOnlyMemory<byte> Write(HashSet<long> parked, SubscriberCounts counts)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(buffer);
@@ -130,9 +130,9 @@ public sealed partial class Subscription
             policy.WriteTo(json, withSecret: true);
         }
         if (disabled is not null) json.WriteString("disabled", disabled);
-        WriteDone(json, done);
-        WriteTries(json, done);
-        var again = _replaying.Where(seq => !done.Contains(seq) && !_savingUnpark.Contains(seq)).Union(_savingReplay);
+        WriteDone(json, parked);
+        WriteTries(json, parked);
+        var again = _replaying.Where(seq => !parked.Contains(seq) && !_savingUnpark.Contains(seq)).Union(_savingReplay);
         WriteNumbers(json, "replaying", again.Order());
         WriteNumbers(json, "counts", [counts.Queued, counts.Retried, counts.Succeeded, counts.Abandoned]);
         if (Expired is { } range)
@@ -149,8 +149,12 @@ public sealed partial class Subscription
         json.WriteEndArray();
     }
 
+    /// <summary>Whether an event is done when the save that begins has succeeded.</summary>
+    private static bool IsDoneWith(in Entry entry, HashSet<long> parked) =>
+        entry.State is State.Done or State.Acknowledging || entry.State == State.Parking && parked.Contains(entry.Seq);
+
     /// <summary>Up to where all is done, and the ranges that are done behind what is not.</summary>
-    private void WriteDone(Utf8JsonWriter json, HashSet<long> done)
+    private void WriteDone(Utf8JsonWriter json, HashSet<long> parked)
     {
         var ranges = new List<long>();
         var (watermark, last, through, passed) = (-1L, 0L, _through, false);
@@ -164,7 +168,7 @@ public sealed partial class Subscription
                 passed = true;
                 continue;
             }
-            if (entry.State == State.Done || done.Contains(entry.Seq))
+            if (IsDoneWith(entry, parked))
             {
                 passed = true;
                 through = Math.Max(through, entry.Seq);
@@ -180,7 +184,7 @@ public sealed partial class Subscription
     }
 
     /// <summary>Attempts and failures, once for all events in a row that have the same: most have.</summary>
-    private void WriteTries(Utf8JsonWriter json, HashSet<long> done)
+    private void WriteTries(Utf8JsonWriter json, HashSet<long> parked)
     {
         json.WriteStartArray("tries");
         var bounds = new List<long>();
@@ -189,8 +193,7 @@ public sealed partial class Subscription
         {
             var entry = _owed[i];
             if (entry.Seq > _plainAfter) break;
-            if (entry.Attempt == 0 || entry.IsVolatile || entry.State == State.Done || done.Contains(entry.Seq))
-                continue;
+            if (entry.Attempt == 0 || entry.IsVolatile || IsDoneWith(entry, parked)) continue;
             if (bounds.Count > 0 && !(entry.Attempt == group.Attempt && IsSame(entry.History, group.History)))
             {
                 WriteTries(json, group, bounds);

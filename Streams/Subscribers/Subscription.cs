@@ -254,6 +254,15 @@ public sealed partial class Subscription
     private int LowerBound(long seq)
     {
         int low = _front, high = _owed.Count;
+        if (low == high) return low;
+        // Most numbers follow each other: none is further on than it would be without a gap.
+        var guess = seq - _owed[low].Seq + low;
+        if (guess <= low) return low;
+        if (guess < high)
+        {
+            if (_owed[(int)guess].Seq == seq) return (int)guess;
+            high = (int)guess;
+        }
         while (low < high)
         {
             var middle = (low + high) >>> 1;
@@ -263,7 +272,7 @@ public sealed partial class Subscription
         return low;
     }
 
-    /// <summary>One owed event; 48 bytes.</summary>
+    /// <summary>One owed event; 56 bytes.</summary>
     private struct Entry(long seq, long appendedMs)
     {
         public readonly long Seq = seq;
@@ -286,6 +295,10 @@ public sealed partial class Subscription
 
         /// <summary>Whether its bytes may have come though nobody has said that they have gone out.</summary>
         public bool IsGoingOut;
+
+        /// <summary>Whether the next save is to take its acknowledgement, be it that an earlier one has it
+        /// too.</summary>
+        public bool IsToBeSaved;
 
         /// <summary>What it was before it was acknowledged, which may fail.</summary>
         public State Before;

@@ -57,6 +57,53 @@ public sealed class SubscriberReaderTests
     }
 
     [Fact]
+    public async Task A_batch_follows_while_another_is_being_stored_and_a_flush_waits_for_both()
+    {
+        await using var server = await OwingServer.StartAsync(3, staysOpen: true);
+        var stored = new TaskCompletionSource();
+        server.Faults.Enqueue(new Fault(Until: stored.Task));
+        using var client = Client(server);
+        await using var reader = client.Subscribe("orders", "billing", OneByOne);
+        await using var events = reader.GetAsyncEnumerator();
+
+        await events.MoveNextAsync();
+        await events.MoveNextAsync();
+        await Until.TrueAsync(() => server.Faults.IsEmpty);
+        await events.MoveNextAsync();
+        await Until.TrueAsync(() => server.Has(2));
+
+        await Until.TrueAsync(() => reader.Unacknowledged == 1);
+        var flush = reader.FlushAsync();
+        Assert.False(flush.IsCompleted);
+        stored.SetResult();
+        await flush;
+        Assert.True(server.Has(1, 2));
+        Assert.Equal(0, reader.Unacknowledged);
+    }
+
+    [Fact]
+    public async Task What_was_refused_while_another_batch_was_stored_is_not_taken_for_stored()
+    {
+        await using var server = await OwingServer.StartAsync(3, staysOpen: true);
+        var refused = new TaskCompletionSource();
+        server.Faults.Enqueue(new Fault(HttpStatusCode.Forbidden, "FORBIDDEN", Until: refused.Task));
+        using var client = Client(server);
+        await using var reader = client.Subscribe("orders", "billing", OneByOne);
+        await using var events = reader.GetAsyncEnumerator();
+        await events.MoveNextAsync();
+        await events.MoveNextAsync();
+        await Until.TrueAsync(() => server.Faults.IsEmpty);
+        await events.MoveNextAsync();
+        await Until.TrueAsync(() => server.Has(2));
+        var flush = reader.FlushAsync();
+
+        refused.SetResult();
+
+        Assert.Equal("FORBIDDEN", (await Assert.ThrowsAsync<EventsException>(() => flush)).Code);
+        Assert.Equal(1, reader.Unacknowledged);
+    }
+
+    [Fact]
     public async Task An_acknowledgement_waits_no_longer_than_its_delay()
     {
         await using var server = await OwingServer.StartAsync(2, staysOpen: true);

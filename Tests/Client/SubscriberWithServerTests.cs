@@ -33,6 +33,27 @@ public sealed class SubscriberWithServerTests
     }
 
     [Fact]
+    public async Task A_batch_does_not_wait_for_more_than_the_server_sends_without_acknowledgements()
+    {
+        const int Count = 40;
+        await using var server = await TestServer.Start();
+        using var client = new EventsClient(server.Address);
+        await client.Subscriber("orders", "billing").ConfigureAsync(new() { MaxInFlight = 4 });
+        await PublishAsync(client, 1, Count);
+        var options = new SubscribeOptions { BatchDelay = TimeSpan.FromHours(1) };
+        var left = Count;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+
+        await foreach (var _ in client.Subscribe("orders", "billing", options).WithCancellation(limit.Token))
+        {
+            if (--left == 0)
+                break;
+        }
+
+        Assert.Equal(0, left);
+    }
+
+    [Fact]
     public async Task Nothing_is_missed_or_doubled_over_graceful_restarts()
     {
         const int Count = 600;
