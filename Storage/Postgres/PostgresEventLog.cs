@@ -33,7 +33,7 @@ public sealed class PostgresEventLog : IEventLog
         try
         {
             var connection = PostgresConnection.Of(options);
-            source = NpgsqlDataSource.Create(connection);
+            source = PostgresConnection.Open(connection);
             var was = PostgresSchema.Migrate(source, connection.SearchPath!);
             var found = $"PostgreSQL at {connection.Host}, database {connection.Database}, schema "
                 + $"{connection.SearchPath}, " + (was == 0 ? "made now" : was == PostgresSchema.Version ? "as it was"

@@ -92,6 +92,7 @@ internal static class PostgresSchema
     public static int Migrate(NpgsqlDataSource source, string schema)
     {
         using var connection = source.OpenConnection();
+        Execute(connection, "SET statement_timeout = 0");
         // Held by the connection: it ends with it, whatever happens.
         Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
         try
@@ -111,6 +112,7 @@ internal static class PostgresSchema
         finally
         {
             Execute(connection, $"SELECT pg_advisory_unlock({MigrationLock})");
+            Execute(connection, "RESET statement_timeout");
         }
     }
 
@@ -127,7 +129,8 @@ internal static class PostgresSchema
     private static void Execute(NpgsqlConnection connection, string sql)
     {
 #pragma warning disable CA2100 // Made of constants, and of a name that is quoted.
-        using var command = new NpgsqlCommand(sql, connection);
+        // However long it takes, and other servers wait for the first.
+        using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
     }
