@@ -16,7 +16,6 @@ internal static class PostgresConnection
         if (string.IsNullOrEmpty(given.Host)) throw new LogRefusedException("The connection string names no Host.");
         if (!given.ShouldSerialize("Maximum Pool Size")) given.MaxPoolSize = options.Connections;
         if (!given.ShouldSerialize("Max Auto Prepare")) given.MaxAutoPrepare = PreparedStatements;
-        if (!given.ShouldSerialize("Application Name")) given.ApplicationName = "OrleansEvents";
         // No statement changes its session: there is nothing to reset.
         if (!given.ShouldSerialize("No Reset On Close")) given.NoResetOnClose = true;
         if (string.IsNullOrWhiteSpace(given.SearchPath)) given.SearchPath = PostgresSchema.DefaultName;
@@ -24,6 +23,8 @@ internal static class PostgresConnection
             || letter == '_'))
             throw new LogRefusedException("The connection string's Search Path must be one schema: lower-case letters, "
                 + "digits and underscores.");
+        // With the schema, so that servers over the same tables can be told from others.
+        if (!given.ShouldSerialize("Application Name")) given.ApplicationName = $"OrleansEvents {given.SearchPath}";
         Limit(given, options);
         return given;
     }

@@ -116,6 +116,16 @@ internal static class PostgresSchema
         }
     }
 
+    /// <summary>Whether another server is connected to the same tables, as far as the names of connections tell.</summary>
+    public static bool HasOthers(NpgsqlDataSource source)
+    {
+        using var command = source.CreateCommand("""
+            SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+            """);
+        return command.ExecuteScalar() is true;
+    }
+
     private static void Step(NpgsqlConnection connection, int from)
     {
         using var transaction = connection.BeginTransaction();

@@ -18,6 +18,7 @@ public sealed class TwoServersTests(PostgresServer database) : IAsyncLifetime
     private const string Ordinary = """{"type":"a","data":2}""";
 
     private readonly LogLines _lines = new();
+    private readonly LogLines _others = new();
     private PostgresOptions _options = null!;
     private TestServer _first = null!;
     private TestServer _second = null!;
@@ -28,7 +29,8 @@ public sealed class TwoServersTests(PostgresServer database) : IAsyncLifetime
         string[] store = ["--store", "postgres", "--postgres", _options.Connection];
         _first = await TestServer.StartWith(services => services.AddLogging(logging => logging.AddProvider(_lines)),
             store);
-        _second = await TestServer.Start(store);
+        _second = await TestServer.StartWith(services => services.AddLogging(logging => logging.AddProvider(_others)),
+            store);
     }
 
     public async ValueTask DisposeAsync()
@@ -89,6 +91,14 @@ public sealed class TwoServersTests(PostgresServer database) : IAsyncLifetime
         await back.Events(3);
         await using var taken = await SseReader.Stream(_first, "orders", "subscriber=worker");
         await taken.Events(2);
+    }
+
+    [Fact]
+    public void The_second_says_at_its_start_that_it_is_not_alone()
+    {
+        Assert.Contains(_others.AtLeast(LogLevel.Warning), line =>
+            line.Contains("Another server is connected to the same tables", StringComparison.Ordinal));
+        Assert.Empty(_lines.AtLeast(LogLevel.Warning));
     }
 
     private static async Task Until(Func<Task<Answer>> call, HttpStatusCode status)

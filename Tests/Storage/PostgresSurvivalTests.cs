@@ -86,8 +86,9 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
     {
         var streams = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Open($"s{i}")));
         var (failed, mended) = (new CountdownEvent(streams.Length), new TaskCompletionSource());
-        var writing = streams.Select(handle => Task.Run(() => Write(handle, failed, mended.Task))).ToArray();
-        await Task.Delay(100);
+        var begun = new CountdownEvent(streams.Length * 10);
+        var writing = streams.Select(handle => Task.Run(() => Write(handle, begun, failed, mended.Task))).ToArray();
+        Assert.True(await Task.Run(() => begun.Wait(s_answersWithin)), "Nothing was written.");
         await fail();
         // Each is refused once at least, and goes on to be until it is mended.
         Assert.True(await Task.Run(() => failed.Wait(s_answersWithin)), "A write was not answered.");
@@ -100,8 +101,8 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
 
     /// <summary>Writes as a stream's owner does until 20 are confirmed after the server was mended: what was refused
     /// is made void by reopening, and its numbers are not given again.</summary>
-    private async Task<(LogHandle Handle, List<long> Confirmed)> Write(LogHandle handle, CountdownEvent failed,
-        Task mended)
+    private async Task<(LogHandle Handle, List<long> Confirmed)> Write(LogHandle handle, CountdownEvent begun,
+        CountdownEvent failed, Task mended)
     {
         var confirmed = new List<long>();
         var (next, isFirst, left) = (1L, true, 20);
@@ -111,6 +112,7 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
             {
                 confirmed.AddRange([next, next + 1]);
                 next += 2;
+                if (confirmed.Count <= 20) begun.Signal();
                 if (mended.IsCompleted) left--;
                 continue;
             }
@@ -182,7 +184,7 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
             {
             }
             await using var others = new NpgsqlCommand("""
-                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'OrleansEvents'
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'OrleansEvents%'
                 """, taken.Peek());
             if (await others.ExecuteScalarAsync() is 0L) return;
         }
