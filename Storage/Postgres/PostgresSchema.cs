@@ -116,7 +116,7 @@ internal static class PostgresSchema
         }
     }
 
-    /// <summary>Whether another server is connected to the same tables, as far as the names of connections tell.</summary>
+    /// <summary>Whether another server is connected to the same tables, as far as connections' names tell.</summary>
     public static bool HasOthers(NpgsqlDataSource source)
     {
         using var command = source.CreateCommand("""

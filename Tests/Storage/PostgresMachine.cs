@@ -150,7 +150,10 @@ internal sealed class PostgresMachine : IAsyncDisposable
         await _shell.StandardInput.WriteLineAsync(order);
         await _shell.StandardInput.FlushAsync();
         if (await _shell.StandardOutput.ReadLineAsync() != order.Split(' ')[0])
-            throw new InvalidOperationException($"{order}: {await File.ReadAllTextAsync(Path.Combine(_folder, "log"))}");
+        {
+            var log = await File.ReadAllTextAsync(Path.Combine(_folder, "log"));
+            throw new InvalidOperationException($"{order}: {log}");
+        }
     }
 
     private static string At(int port) => string.Create(CultureInfo.InvariantCulture,

@@ -184,7 +184,8 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
             {
             }
             await using var others = new NpgsqlCommand("""
-                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'OrleansEvents%'
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE application_name LIKE 'OrleansEvents%'
                 """, taken.Peek());
             if (await others.ExecuteScalarAsync() is 0L) return;
         }

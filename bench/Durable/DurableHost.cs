@@ -28,7 +28,8 @@ internal static class DurableHost
             "postgres" => await RunEngine(work, ["--store", "postgres", "--postgres", where], streams, events),
             _ => await RunStatements(work, where, mode == "fenced", streams),
         };
-        Console.WriteLine($"{{\"publishers\":{publishers},\"streams\":{streams},\"answered_per_s\":{calls * events:F1}}}");
+        var rate = calls * events;
+        Console.WriteLine($"{{\"publishers\":{publishers},\"streams\":{streams},\"answered_per_s\":{rate:F1}}}");
         return 0;
     }
 
