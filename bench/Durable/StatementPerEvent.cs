@@ -30,7 +30,7 @@ internal sealed class StatementPerEvent : IAsyncDisposable
     {
         var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connection)
         {
-            MaxPoolSize = Connections, MaxAutoPrepare = 4,
+            MaxPoolSize = Connections, MaxAutoPrepare = 4, SearchPath = "public",
         });
         await using var make = source.CreateCommand($"""
             DROP TABLE IF EXISTS statement_streams, statement_events;

@@ -40,15 +40,15 @@ into_postgres() {
     tag=$mode.$streams.$events
     say "postgres: $mode, $streams streams, $events events a call"
     env -C "$scratch/cwd" DOTNET_gcServer=0 taskset -c $server_core dotnet "$(program Durable)" "$mode" \
-        "$postgres_callers" "$MEASURE" "$postgres;Search Path=bench_${mode}_${streams}_$events" "$streams" "$events" \
+        "$postgres_callers" "$MEASURE" "$postgres;Search Path=bench_${round}_${streams}_$events" "$streams" "$events" \
         >>"$scratch/runs.postgres.$tag" 2>"$scratch/postgres.log" || { cat "$scratch/postgres.log" >&2; exit 1; }
 }
 
 run_postgres() {
-    local streams
+    local streams round
     scratch_postgres=$(mktemp -d)
     start_postgres
-    for _ in $(seq "$ROUNDS"); do
+    for round in $(seq "$ROUNDS"); do
         for streams in $postgres_stream_counts; do
             into_postgres insert "$streams"
             into_postgres fenced "$streams"
