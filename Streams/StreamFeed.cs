@@ -66,6 +66,9 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     public void MarkMissing(bool deleted) =>
         History = History with { State = deleted ? StreamState.Deleted : StreamState.Absent };
 
+    /// <summary>Says that another owns the stream now.</summary>
+    public void MarkLost() => History = History with { State = StreamState.Lost };
+
     /// <summary>Adds a watcher.</summary>
     public void Watch(IFeedWatcher watcher)
     {

@@ -17,6 +17,9 @@ public enum StreamState
 
     /// <summary>Removed.</summary>
     Deleted,
+
+    /// <summary>It has another owner: nothing comes any more through this feed. Readers begin anew.</summary>
+    Lost,
 }
 
 /// <summary>How a cursor stands to a stream's history.</summary>

@@ -88,6 +88,9 @@ internal static class EmbeddedParts
             ?? throw new StartRefusedException("--store postgres: needs --postgres with a connection string");
         var log = PostgresEventLog.Start(new PostgresOptions { Connection = connection });
         notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
+        if (log.IsShared)
+            notes.Lines.Add((LogLevel.Warning, "Another server is connected to the same tables. Each takes the other's "
+                + "streams from it: only the nodes of one cluster may share a database"));
         return log;
     }
 

@@ -278,7 +278,7 @@ internal sealed partial class StreamHost
             var now = context.Now;
             _stream = new EventStream(Feed, stored, SettingsOf(stored), ring, context.Limits, now);
             LoadSubscribers_UnderLock(subscribers, stored, owed, now);
-            _phase = Phase.Open;
+            (_phase, _isFenced) = (Phase.Open, false);
             effects = Decide_UnderLock(now);
         }
         StreamOpened(context.Logger, Name, stored.Created, stored.Closed is not null || stored.Created, Feed.Count);

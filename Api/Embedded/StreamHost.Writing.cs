@@ -75,6 +75,7 @@ internal sealed partial class StreamHost
     /// past its limit; its outcome is waited for all the same.</summary>
     private async Task<bool> Attempt(Func<Task> write, string operation = "write_storage", bool stalls = false)
     {
+        var epoch = _stream?.Handle.Epoch;
         try
         {
             var writing = write();
@@ -91,7 +92,7 @@ internal sealed partial class StreamHost
         }
         catch (LogFencedException e)
         {
-            Fenced(context.Logger, Name, e.Message);
+            Fence(e, epoch);
         }
         return false;
     }
@@ -99,7 +100,4 @@ internal sealed partial class StreamHost
     [LoggerMessage(EventIds.Committed, LogLevel.Debug,
         "Stream {Stream}: seq {First} to {Last} on storage: {Succeeded}")]
     private static partial void Committed(ILogger logger, string stream, long first, long last, bool succeeded);
-
-    [LoggerMessage(EventIds.StreamFenced, LogLevel.Critical, "Stream {Stream} has another owner: {Reason}")]
-    private static partial void Fenced(ILogger logger, string stream, string reason);
 }

@@ -180,8 +180,9 @@ internal sealed partial class StreamHost(string name, EngineContext context, Dea
         Owe_UnderLock(stream, now);
         var followed = Settle_UnderLock(now);
         Look_UnderLock(Math.Min(stream.NextTickMs(now), IdleAtMs_UnderLock(stream)));
-        return new Effects(stream.Handle, stream.NextCommit(), stream.BeginReserve(),
-            stream.NeedsReopen && !context.Circuit.IsOpen ? stream.BeginReopen() : null, Moved_UnderLock(), followed);
+        return new Effects(stream.Handle, stream.NextCommit(), _isFenced ? null : stream.BeginReserve(),
+            stream.NeedsReopen && !_isFenced && !context.Circuit.IsOpen ? stream.BeginReopen() : null,
+            Moved_UnderLock(), followed);
     }
 
     /// <summary>Whether readers have anything to look at since the last turn.</summary>

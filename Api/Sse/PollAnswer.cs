@@ -73,7 +73,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         return page;
     }
 
-    private bool IsAnswered => _count > 0 || _gaps.Count > 0 || _more || IsOver || subscriber is { IsOver: true };
+    private bool IsAnswered => _count > 0 || _gaps.Count > 0 || _more || IsOver || subscriber is { IsOver: true }
+        || _lines.Exists(line => line.Feed.History.State == StreamState.Lost);
 
     private bool IsOver => !request.HasWildcards && _lines.TrueForAll(line =>
         line.Feed.History.State is StreamState.Completed or StreamState.Deleted);

@@ -174,6 +174,7 @@ internal sealed partial class SseConnection
             if (!line.Ended) WriteEnd(line, "deleted");
             return false;
         }
+        if (state == StreamState.Lost) WriteLost(line);
         if (!IsThere(line)) return false;
         // It had been deleted, and is made again.
         line.Ended = false;
@@ -188,6 +189,11 @@ internal sealed partial class SseConnection
         if (state == StreamState.Deleted)
         {
             WriteEnd(line, "deleted");
+            return false;
+        }
+        if (state == StreamState.Lost)
+        {
+            WriteLost(line);
             return false;
         }
         // The position stays while storage is read on from it.
@@ -321,10 +327,20 @@ internal sealed partial class SseConnection
         (_eventsCounted, _bytesCounted) = (_events, _output.Taken);
     }
 
-    private void WriteShutdown()
+    private void WriteShutdown() => WriteLast(ErrorCode.ServerShutdown, "The server is stopping; come back.");
+
+    /// <summary>Whoever comes back has the stream opened anew.</summary>
+    private void WriteLost(StreamLine line)
     {
-        _output.Write(_table.Problem(ErrorCode.ServerShutdown, "The server is stopping; come back.",
-            retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
+        if (line.Ended) return;
+        line.Ended = true;
+        LetStoredGo(line);
+        WriteLast(ErrorCode.StoreUnavailable, $"Another server has opened {line.Feed.Stream}; come back.");
+    }
+
+    private void WriteLast(ErrorCode code, string message)
+    {
+        _output.Write(_table.Problem(code, message, retryMs: ConnectionTable.Jittered(_table.Options.Retry)));
         _finishing = true;
     }
 

@@ -13,8 +13,9 @@ internal sealed class AppendWrite : PostgresWrite
         WITH held AS (
             UPDATE streams s SET stored = coalesce(w.last, s.stored)
             FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) w(n, id, epoch, first, last)
-            WHERE s.id = w.id AND s.epoch = w.epoch AND s.deleted IS NULL AND s.close_end IS NULL
-                AND (w.first IS NULL OR s.stored < w.first)
+            WHERE s.id = w.id AND CASE
+                WHEN s.epoch = w.epoch AND s.deleted IS NULL AND s.close_end IS NULL
+                THEN w.first IS NULL OR s.stored < w.first ELSE false END
             RETURNING w.n, s.id),
         kept AS (
             INSERT INTO runs(stream, first, last, appended, count, critical, bytes, slots, frames)

@@ -15,15 +15,18 @@ public sealed class PostgresEventLog : IEventLog
     private readonly PostgresOpening _opening;
     private readonly PostgresReads _reads;
 
-    private PostgresEventLog(NpgsqlDataSource source, PostgresOptions options, string found)
+    private PostgresEventLog(NpgsqlDataSource source, PostgresOptions options, string found, bool isShared)
     {
-        (_source, Found) = (source, found);
+        (_source, Found, IsShared) = (source, found, isShared);
         _writers = [.. Enumerable.Range(0, options.Writers).Select(_ => new PostgresWriter(source, options))];
         (_opening, _reads) = (new PostgresOpening(source), new PostgresReads(source));
     }
 
     /// <summary>What was found at start, as one line for the log.</summary>
     public string Found { get; }
+
+    /// <summary>Whether another server was connected to the same tables at start.</summary>
+    public bool IsShared { get; }
 
     /// <summary>Connects and makes the tables or takes them to this program's version. Throws
     /// <see cref="LogRefusedException"/> with one line that says what is wrong.</summary>
@@ -33,12 +36,12 @@ public sealed class PostgresEventLog : IEventLog
         try
         {
             var connection = PostgresConnection.Of(options);
-            source = NpgsqlDataSource.Create(connection);
+            source = PostgresConnection.Open(connection);
             var was = PostgresSchema.Migrate(source, connection.SearchPath!);
             var found = $"PostgreSQL at {connection.Host}, database {connection.Database}, schema "
                 + $"{connection.SearchPath}, " + (was == 0 ? "made now" : was == PostgresSchema.Version ? "as it was"
                 : $"taken from version {was} to {PostgresSchema.Version}");
-            var log = new PostgresEventLog(source, options, found);
+            var log = new PostgresEventLog(source, options, found, PostgresSchema.HasOthers(source));
             _ = log.Purge();
             return log;
         }

@@ -12,6 +12,22 @@ public sealed record PostgresOptions
     /// <summary>Connections at most, unless the connection string says it.</summary>
     public int Connections { get; init; } = 20;
 
+    /// <summary>How long a statement may take until it counts as lost, unless the connection string says it (Command
+    /// Timeout); the server itself ends it then too. At least a second.</summary>
+    public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the end of a statement that was lost is waited for before its connection is cut, unless the
+    /// connection string says it (Cancellation Timeout). At least a millisecond.</summary>
+    public TimeSpan CancelTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long connecting, or waiting for a free connection, may take, unless the connection string says it
+    /// (Timeout). At least a second.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long what was found out about one of several servers holds, unless the connection string says it
+    /// (Host Recheck Seconds): how late the one that has taken over is found. At least a second.</summary>
+    public TimeSpan RecheckServers { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Writes in one statement at most.</summary>
     public int GroupWrites { get; init; } = 4096;
 

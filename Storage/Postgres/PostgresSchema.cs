@@ -92,6 +92,7 @@ internal static class PostgresSchema
     public static int Migrate(NpgsqlDataSource source, string schema)
     {
         using var connection = source.OpenConnection();
+        Execute(connection, "SET statement_timeout = 0");
         // Held by the connection: it ends with it, whatever happens.
         Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
         try
@@ -111,7 +112,18 @@ internal static class PostgresSchema
         finally
         {
             Execute(connection, $"SELECT pg_advisory_unlock({MigrationLock})");
+            Execute(connection, "RESET statement_timeout");
         }
+    }
+
+    /// <summary>Whether another server is connected to the same tables, as far as connections' names tell.</summary>
+    public static bool HasOthers(NpgsqlDataSource source)
+    {
+        using var command = source.CreateCommand("""
+            SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+            """);
+        return command.ExecuteScalar() is true;
     }
 
     private static void Step(NpgsqlConnection connection, int from)
@@ -127,7 +139,8 @@ internal static class PostgresSchema
     private static void Execute(NpgsqlConnection connection, string sql)
     {
 #pragma warning disable CA2100 // Made of constants, and of a name that is quoted.
-        using var command = new NpgsqlCommand(sql, connection);
+        // However long it takes, and other servers wait for the first.
+        using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
     }

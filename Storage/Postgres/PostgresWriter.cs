@@ -41,6 +41,8 @@ internal sealed class PostgresWriter
         var waiting = new List<PostgresWrite>();
         while (await _queue.Reader.WaitToReadAsync())
         {
+            // Those who were just answered go first: what they write next is in this group and not in the next.
+            await Task.Yield();
             while (waiting.Count < _options.GroupWrites && _queue.Reader.TryRead(out var write)) waiting.Add(write);
             while (waiting.Count > 0) await Commit(TakeAlike(waiting));
         }

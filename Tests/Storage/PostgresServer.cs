@@ -128,7 +128,7 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>The newest version's folder, where Debian puts them, or one in the path.</summary>
-    private static string? Binaries()
+    internal static string? Binaries()
     {
         const string debian = "/usr/lib/postgresql";
         var versions = Directory.Exists(debian) ? Directory.GetDirectories(debian) : [];
@@ -138,7 +138,7 @@ public sealed class PostgresServer : IAsyncDisposable
             .FirstOrDefault(each => File.Exists(Path.Combine(each, "initdb")));
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
