@@ -1,19 +1,41 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
 
-/// <summary>Registers what stream grains need, on a silo.</summary>
+/// <summary>Registers what the cluster needs.</summary>
 public static class StreamGrains
 {
-    /// <summary>Lets the silo own streams over its <see cref="IEventLog"/>, which must be registered and be the same
+    /// <summary>Lets a silo own streams over its <see cref="IEventLog"/>, which must be registered and be the same
     /// storage for all silos of the cluster.</summary>
-    public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options) =>
-        services.AddSingleton(provider => new StreamGrainContext(
+    public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options)
+    {
+        services.TryAddSingleton<FeedMemory>();
+        return services.AddSingleton(provider => new StreamGrainContext(
             provider.GetRequiredService<IEventLog>(),
-            new FeedMemory(),
+            provider.GetRequiredService<FeedMemory>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))));
+    }
+
+    /// <summary>Registers <see cref="IEventStreams"/> over the cluster's streams, on a silo or a client of it; the
+    /// cluster's <see cref="IEventLog"/> must be registered too.</summary>
+    public static IServiceCollection AddClusterStreams(this IServiceCollection services, NodeOptions options)
+    {
+        services.TryAddSingleton<FeedMemory>();
+        services.AddSingleton(provider => new NodeContext(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<IEventLog>(),
+            provider.GetRequiredService<FeedMemory>(),
+            options,
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton(provider => new ClusterStreams(provider.GetRequiredService<NodeContext>()));
+        return services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<ClusterStreams>());
+    }
 }
