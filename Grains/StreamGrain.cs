@@ -43,6 +43,7 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         {
             if (await EnsureOpen(create: true) is { } closed) return closed;
             List<PublishedEvent>? entries = each ? [] : null;
+            _stream!.BacklogRoom = _owing.Room(_stream.Settings.Backlog, context.Now);
             var result = _stream!.Append(unpacked, context.Now, entries);
             Turned();
             if (result.Refusal is { } refused) return refused;

@@ -8,7 +8,8 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
 {
     private readonly NodeContext _context;
 
-    internal ClusterStreams(NodeContext context) => _context = context;
+    internal ClusterStreams(NodeContext context) =>
+        (_context, _sessions) = (context, new(() => new ClusterSessions(context)));
 
     /// <inheritdoc/>
     public async ValueTask<Outcome<Published>> Publish(string stream, ReadOnlyMemory<NewEvent> events,
@@ -32,7 +33,10 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
         throw new NotSupportedException();
 
     /// <summary>Ends what the node follows.</summary>
-    public ValueTask DisposeAsync() => default;
+    public async ValueTask DisposeAsync()
+    {
+        if (_sessions.IsValueCreated) await _sessions.Value.DisposeAsync();
+    }
 
     private IStreamGrain Owner(string stream) => _context.Grains.GetGrain<IStreamGrain>(stream);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
@@ -10,7 +11,8 @@ internal sealed record NodeContext(
     FeedMemory Memory,
     NodeOptions Options,
     TimeProvider Time,
-    ILoggerFactory Loggers)
+    ILoggerFactory Loggers,
+    SubscriberGrainContext? Subscribers = null)
 {
     public Instant Now => Instant.Of(Time);
 }
