@@ -24,7 +24,7 @@ public interface ISubscriberGrain : IGrainWithStringKey
     /// <summary>The next events for a session to carry beside its line; repeated with the same number until it is
     /// answered. Null: the session is unknown.</summary>
     [Alias("Take"), ResponseTimeout("00:00:05")]
-    Task<Outcome<TakenPage?>> Take(long session, long number, int limit, int maxBytes);
+    Task<Outcome<TakenPage?>> Take(long session, long epoch, long number, int limit, int maxBytes);
 
     /// <summary>Registers the subscriber or changes its policy.</summary>
     [Alias("Configure"), ResponseTimeout("00:00:05")]

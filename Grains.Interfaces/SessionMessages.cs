@@ -20,12 +20,14 @@ public sealed record AttachRequest(
 /// <summary>A session that has begun.</summary>
 /// <param name="Policy">The subscriber's policy.</param>
 /// <param name="Lease">How long the session is kept without a word from its node.</param>
+/// <param name="Epoch">The subscriber's opening, which alone knows what the session was given.</param>
 /// <param name="Status">How it stands.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.AttachedSession")]
 public sealed record AttachedSession(
     [property: Id(0)] SubscriberPolicy Policy,
     [property: Id(1)] TimeSpan Lease,
-    [property: Id(2)] SessionStatus Status);
+    [property: Id(2)] long Epoch,
+    [property: Id(3)] SessionStatus Status);
 
 /// <summary>What a node answers its readers from.</summary>
 /// <param name="Version">Rises with every status of a session: one that comes late is older.</param>
@@ -90,15 +92,17 @@ public sealed record SessionAct(
 
 /// <summary>What a session did since its batch before.</summary>
 /// <param name="Session">The session.</param>
+/// <param name="Epoch">The subscriber's opening that it was begun at.</param>
 /// <param name="Number">The batch's number; the next is sent when it was answered.</param>
 /// <param name="Taken">The last page that came.</param>
 /// <param name="Acts">What, in order.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.SessionBatch")]
 public sealed record SessionBatch(
     [property: Id(0)] long Session,
-    [property: Id(1)] long Number,
-    [property: Id(2)] long Taken,
-    [property: Id(3)] SessionAct[] Acts);
+    [property: Id(1)] long Epoch,
+    [property: Id(2)] long Number,
+    [property: Id(3)] long Taken,
+    [property: Id(4)] SessionAct[] Acts);
 
 /// <summary>What is answered.</summary>
 /// <param name="Status">How the session stands; null: it is not known here, and is to begin again.</param>

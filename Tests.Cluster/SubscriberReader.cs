@@ -22,6 +22,7 @@ internal sealed class SubscriberReader : IAsyncDisposable
     private readonly List<Carried> _given = [];
     private readonly Task _reading;
     private volatile bool _mayTake = true;
+    private volatile string _doing = "";
 
     public SubscriberReader(TwoSilos cluster, int node, string stream, string subscriber,
         Func<Carried, bool>? acknowledges = null)
@@ -62,6 +63,11 @@ internal sealed class SubscriberReader : IAsyncDisposable
         });
         return Events.First(each => each.Number == number && each.Attempt >= attempt);
     }
+
+    /// <summary>For a test that fails.</summary>
+    public override string ToString() =>
+        $"{_doing} mayTake {_mayTake} over {Session?.IsOver} pending {Session?.PendingCount} more {Session?.HasMore}: "
+        + string.Join(" ", Events.Select(each => $"{each.Number}/{each.Attempt}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -104,7 +110,9 @@ internal sealed class SubscriberReader : IAsyncDisposable
         OwedPage page;
         try
         {
+            _doing = "takes";
             page = await session.Take(50, 1 << 20);
+            _doing = "";
         }
         catch (LogUnavailableException)
         {
@@ -120,7 +128,9 @@ internal sealed class SubscriberReader : IAsyncDisposable
     {
         if (run.Count == 0) return;
         var slots = run.Slots.ToArray();
+        _doing = $"asks for {slots[0].Seq} to {slots[^1].Seq}";
         await session.Ask(slots);
+        _doing = "";
         var carry = new LineCarry[slots.Length];
         session.OnLine(slots, carry);
         await See(session, run, i => carry[i] switch { LineCarry.Owed => 1, LineCarry.Plain => 0, _ => -1 });
@@ -155,12 +165,14 @@ internal sealed class SubscriberReader : IAsyncDisposable
     /// <summary>Until it is answered.</summary>
     private async Task Acknowledge(Carried given)
     {
+        _doing = $"acknowledges {given.Number}";
         while (!_stop.IsCancellationRequested)
         {
             var done = await _node.Acknowledge(_name, _subscriber, new AckRequest([given.Id], null), default);
             if (done.Refusal is null)
             {
                 lock (_lock) Acknowledged.Add(given.Number);
+                _doing = "";
                 return;
             }
             await Task.Delay(50);

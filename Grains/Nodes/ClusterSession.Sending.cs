@@ -16,6 +16,8 @@ internal sealed partial class ClusterSession
     private long _number;
     private long _takeNumber;
     private long _taken;
+    private long _epoch;
+    private bool _isLost;
     private long _heardMs;
 
     /// <summary>Asks how the session stands, when nothing was heard for a while: a word that was lost is missed no
@@ -38,9 +40,9 @@ internal sealed partial class ClusterSession
         var giveUpMs = _all.Now.Ms + (long)_all.Options.RetryFor.TotalMilliseconds;
         while (!IsOver)
         {
-            long id, number;
-            lock (_gate) (id, number) = (Id, _takeNumber + 1);
-            var answer = await Call(() => _grain.Take(id, number, limit, maxBytes));
+            long id, epoch, number;
+            lock (_gate) (id, epoch, number) = (Id, _epoch, _takeNumber + 1);
+            var answer = await Call(() => _grain.Take(id, epoch, number, limit, maxBytes));
             if (answer is { Refusal: null, Value: { } page })
             {
                 lock (_gate)
@@ -85,7 +87,7 @@ internal sealed partial class ClusterSession
             SessionBatch batch;
             lock (_gate)
             {
-                batch = new SessionBatch(Id, ++_number, _taken, [.. _acts]);
+                batch = new SessionBatch(Id, _epoch, ++_number, _taken, [.. _acts]);
                 _acts = [];
             }
             if (!await Deliver(batch)) break;
@@ -131,42 +133,43 @@ internal sealed partial class ClusterSession
                 await Task.Delay(_all.Options.RetryEvery, _all.Time);
                 continue;
             }
-            if (answer.Status is null)
+            if (answer.Status is null || !Know(batch, answer))
             {
                 if (_disposed || !await Attach(batch.Session)) return false;
                 lock (_gate) batch = Again_UnderLock(batch);
                 continue;
             }
             Hear(batch.Session, answer.Status);
-            if (answer.IsDone)
-            {
-                Know(batch, answer.Carries);
-                return true;
-            }
+            if (answer.IsDone) return true;
             await Task.Delay(_all.Options.RetryEvery, _all.Time);
             lock (_gate) batch = batch with { Number = ++_number };
         }
     }
 
-    private void Know(SessionBatch batch, byte[] carries)
+    /// <summary>False: the session is being begun again, from a line that knew nothing of this answer.</summary>
+    private bool Know(SessionBatch batch, SessionAnswer answer)
     {
         lock (_gate)
         {
+            if (batch.Session != Id || _isLost) return false;
             _heardMs = _all.Now.Ms;
+            if (!answer.IsDone) return true;
             var at = 0;
             foreach (var line in batch.Acts)
             {
                 if (line.Kind != ActKind.Line) continue;
-                Know_UnderLock(line, carries.AsSpan(at, line.Seqs.Length));
+                Know_UnderLock(line, answer.Carries.AsSpan(at, line.Seqs.Length));
                 at += line.Seqs.Length;
             }
+            return true;
         }
     }
 
-    /// <summary>What is left of a batch where the session was begun again: where the line is was said, and what had been
-    /// given to it is given again.</summary>
-    private SessionBatch Again_UnderLock(SessionBatch batch) => new(Id, ++_number, 0,
-        [.. batch.Acts.Where(act => act.Kind is ActKind.Line or ActKind.ExpiredTold)]);
+    /// <summary>What is left of a batch where the session was begun again: what had been given to it is given
+    /// again, but the line may have moved since it was said where it is.</summary>
+    private SessionBatch Again_UnderLock(SessionBatch batch) => new(Id, _epoch, ++_number, 0,
+        [.. batch.Acts.Where(act => act.Kind is ActKind.Line or ActKind.ExpiredTold or ActKind.Begin or ActKind.Jump)
+            .Select(act => act.Kind == ActKind.Begin ? act with { Kind = ActKind.Jump } : act)]);
 
     /// <summary>Begins the session again, unless somebody has since; false when it is over.</summary>
     private async Task<bool> Attach(long unknown)
@@ -206,6 +209,8 @@ internal sealed partial class ClusterSession
     /// that.</summary>
     private long? Forget_UnderLock()
     {
+        _isLost = true;
+        _acts.RemoveAll(act => act.Kind is not (ActKind.Line or ActKind.ExpiredTold or ActKind.Detach));
         foreach (var (seq, carry) in _known.ToList())
         {
             if (carry == LineCarry.Owed) _known[seq] = LineCarry.Skip;
@@ -218,9 +223,8 @@ internal sealed partial class ClusterSession
     {
         lock (_gate)
         {
-            (Id, _status, _number, _takeNumber, _taken) = (id, attached.Status, 0, 0, 0);
-            // What has not been sent is of what it had.
-            _acts.RemoveAll(act => act.Kind is not (ActKind.Line or ActKind.ExpiredTold or ActKind.Detach));
+            (Id, _epoch, _status, _isLost) = (id, attached.Epoch, attached.Status, false);
+            (_number, _takeNumber, _taken) = (0, 0, 0);
             _heardMs = _all.Now.Ms;
         }
         Woken?.Invoke();

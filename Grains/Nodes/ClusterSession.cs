@@ -28,7 +28,7 @@ internal sealed partial class ClusterSession : ISubscriberSession
         long id, AttachedSession attached)
     {
         (_all, Stream, Subscriber, Kind, _grain, Id) = (all, stream, subscriber, kind, grain, id);
-        (Policy, _lease, _status) = (attached.Policy, attached.Lease, attached.Status);
+        (Policy, _lease, _epoch, _status) = (attached.Policy, attached.Lease, attached.Epoch, attached.Status);
         _heardMs = all.Now.Ms;
     }
 

@@ -27,25 +27,30 @@ internal sealed partial class SubscriberGrain
         }
         Hear(session!);
         Turned();
-        return new AttachedSession(state.Policy, context.Options.SessionLease, StatusOf(state, session!));
+        return new AttachedSession(state.Policy, context.Options.SessionLease, _handle.Epoch,
+            StatusOf(state, session!));
     }
 
     public Task<SessionAnswer> Act(SessionBatch batch)
     {
-        if (!_sessions.TryGetValue(batch.Session, out var session)) return Task.FromResult(s_unknown);
+        if (SessionOf(batch.Session, batch.Epoch) is not { } session) return Task.FromResult(s_unknown);
         Hear(session);
         if (batch.Taken >= session.LastPage.Number) session.LastPage = (session.LastPage.Number, NoPage);
         if (batch.Number > session.Last.Number) session.Last = (batch.Number, Act(session, batch));
         return session.Last.Answer;
     }
 
-    public Task<Outcome<TakenPage?>> Take(long session, long number, int limit, int maxBytes)
+    public Task<Outcome<TakenPage?>> Take(long session, long epoch, long number, int limit, int maxBytes)
     {
-        if (!_sessions.TryGetValue(session, out var entry)) return NoPage;
+        if (SessionOf(session, epoch) is not { } entry) return NoPage;
         Hear(entry);
         if (number > entry.LastPage.Number) entry.LastPage = (number, Take(entry, limit, maxBytes));
         return entry.LastPage.Page;
     }
+
+    /// <summary>Not what a late request has begun here that belongs to an opening before.</summary>
+    private SessionEntry? SessionOf(long id, long epoch) =>
+        epoch == _handle.Epoch ? _sessions.GetValueOrDefault(id) : null;
 
     private static Task<Outcome<TakenPage?>> NoPage { get; } =
         Task.FromResult(Outcome.Of<TakenPage?>(null));
