@@ -92,6 +92,12 @@ internal sealed class SubscriberReader : IAsyncDisposable
             var read = await Try(async () => (await _stream.Read(ReadFrom.After(position), 100, 1 << 20)).Ok());
             if (read is null) break;
             using var run = read.Events.Above(0);
+            // The buffer has passed the line: what is owed between comes beside it.
+            if (read.Gap is { } gap)
+            {
+                session.Jump(position.Seq, gap.ResumedAt.Seq);
+                _mayTake = true;
+            }
             await Line(session, run);
             position = read.Cursor;
             if (run.Count == 0) await Task.Delay(10);

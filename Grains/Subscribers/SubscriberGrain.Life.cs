@@ -42,6 +42,8 @@ internal sealed partial class SubscriberGrain
         if (!_isFenced) await Report();
         SendSessionsOn();
         Unload();
+        // A call that was under way must not open the row against the next activation.
+        _isFenced = true;
     }
 
     /// <summary>Their nodes find the next activation, and begin them there.</summary>
