@@ -29,12 +29,16 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
     private readonly ConcurrentDictionary<string, Func<TapPush, Task<bool>>> _onPush = new();
     private readonly ConcurrentDictionary<string, int> _watches = new();
     private readonly ConcurrentDictionary<string, Func<string, Fate>> _onCall = new();
+    private readonly ConcurrentDictionary<string, Func<Task>> _afterPublish = new();
 
     /// <summary>Asked before every push of the stream; false loses it, as if the tap had taken it.</summary>
     public void OnPush(string stream, Func<TapPush, Task<bool>> passes) => _onPush[stream] = passes;
 
     /// <summary>Asked before every call between the stream's owner, its subscribers and their nodes.</summary>
     public void OnCall(string stream, Func<string, Fate> fate) => _onCall[stream] = fate;
+
+    /// <summary>Called when a publish of the stream was carried out, before its answer comes back.</summary>
+    public void AfterPublish(string stream, Func<Task> answers) => _afterPublish[stream] = answers;
 
     /// <summary>How often the stream's owner has answered a renewal.</summary>
     public int Renewals(string stream) => _watches.GetValueOrDefault(stream);
@@ -50,6 +54,8 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
         }
         if (FateOf(context) is not Fate.Passes and var fate) await Invoke(context, fate);
         else await context.Invoke();
+        if (context.MethodName == nameof(IStreamGrain.PublishAll)
+            && _afterPublish.TryGetValue(context.TargetId.Key.ToString()!, out var answers)) await answers();
         if (context.MethodName == nameof(IStreamGrain.Watch))
             _watches.AddOrUpdate(context.TargetId.Key.ToString()!, 1, static (_, count) => count + 1);
     }

@@ -80,7 +80,13 @@ public sealed class TwoSilos : IAsyncLifetime
                 Limits = new StreamLimits(CommitLimit: Limit),
                 Subscribers = Subscribers,
             });
-            silo.Services.AddClusterStreams(new NodeOptions());
+            silo.Services.AddClusterStreams(new NodeOptions
+            {
+                LetGoAfter = TimeSpan.FromSeconds(1),
+                ReconcileEvery = TimeSpan.FromSeconds(1),
+                Placeholders = 100,
+                PatternStreams = 5,
+            });
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
@@ -147,7 +153,11 @@ public sealed class TwoSilos : IAsyncLifetime
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
 
     /// <summary>Ends a silo without a word.</summary>
-    public Task Kill(int silo) => _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    public Task Kill(int silo)
+    {
+        Storage.LosesCloses = true;
+        return _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    }
 
     internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
         StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,
