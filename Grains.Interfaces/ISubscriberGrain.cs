@@ -16,8 +16,8 @@ public interface ISubscriberGrain : IGrainWithStringKey
     [Alias("Attach"), ResponseTimeout("00:00:05")]
     Task<Outcome<AttachedSession?>> Attach(AttachRequest request);
 
-    /// <summary>What a session did and asks since its batch before, in order. A batch that comes again is answered as it
-    /// was the first time.</summary>
+    /// <summary>What a session did and asks since its batch before, in order. A batch that comes again is answered as
+    /// it was the first time.</summary>
     [Alias("Act"), ResponseTimeout("00:00:05")]
     Task<SessionAnswer> Act(SessionBatch batch);
 

@@ -177,7 +177,8 @@ internal sealed partial class StreamGrain
     private void Arm()
     {
         var now = context.Now;
-        var dueMs = Math.Min(Math.Min(_taps.NextExpiryMs, _owing.NextTickMs(now)), Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
+        var dueMs = Math.Min(Math.Min(_taps.NextExpiryMs, _owing.NextTickMs(now)),
+            Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
         if (dueMs >= _lookAtMs) return;
         _lookAtMs = dueMs;
         var wait = Math.Clamp(dueMs - now.Ms, (long)FinestLook.TotalMilliseconds, int.MaxValue);
@@ -190,7 +191,8 @@ internal sealed partial class StreamGrain
         if (await Attempt(() => context.Log.Probe())) DeactivateOnIdle();
     }
 
-    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || _owing.AreFollowing || stream.HasStaged || stream.NeedsReopen
+    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || _owing.AreFollowing
+        || stream.HasStaged || stream.NeedsReopen
         ? long.MaxValue
         : Math.Max(stream.OrdinaryKeysUntilMs,
             Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);

@@ -47,7 +47,8 @@ internal sealed partial class StreamGrain : IOwingStreamGrain
             if (!ok) return StoreUnavailable;
             // What is not visible yet may never be; what was trimmed meanwhile cannot be read any more.
             var trimmed = _feed.History.TrimmedThrough;
-            marks.AddRange(stored.Where(mark => mark.Seq > trimmed && mark.Seq <= Math.Min(through, floor)).Select(mark =>
+            var last = Math.Min(through, floor);
+            marks.AddRange(stored.Where(mark => mark.Seq > trimmed && mark.Seq <= last).Select(mark =>
                 new ShownEvent(mark.Seq, stream.AppendedMsOf(mark.Seq), mark.Critical, Durable: true, mark.Type)));
         }
         if (!AddRing(marks, Math.Max(after, floor), head, all, types)) return await ReadOwed(after, all, types);

@@ -5,12 +5,12 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Tests.Cluster;
 
-/// <summary>An event that a reader was given: the number in its data, its id, and which delivery it was (0: of the line,
-/// not owed).</summary>
+/// <summary>An event that a reader was given: the number in its data, its id, and which delivery it was (0: of the
+/// line, not owed).</summary>
 internal readonly record struct Carried(int Number, string Id, int Attempt);
 
-/// <summary>Reads a stream on behalf of a subscriber at one node, as a connection does: what is owed beside the line, the
-/// line from the stream's owner.</summary>
+/// <summary>Reads a stream on behalf of a subscriber at one node, as a connection does: what is owed beside the line,
+/// the line from the stream's owner.</summary>
 internal sealed class SubscriberReader : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();

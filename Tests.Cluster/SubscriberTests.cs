@@ -197,7 +197,8 @@ public sealed class SubscriberTests(TwoSilos cluster)
         (await cluster.Node(0).ConfigureSubscriber(stream, name, Encoding.UTF8.GetBytes(json), default)).Ok();
 
     private async Task<AckResult> Ack(string stream, string name, string id) =>
-        Assert.Single((await cluster.Node(1).Acknowledge(stream, name, new AckRequest([id], null), default)).Ok()).Result;
+        Assert.Single((await cluster.Node(1).Acknowledge(stream, name, new AckRequest([id], null), default)).Ok())
+            .Result;
 
     private async Task<NackResult> Nack(string stream, string name, string id) =>
         Assert.Single((await cluster.Node(1).Nack(stream, name, new NackRequest([id], null), default)).Ok()).Result;

@@ -4,10 +4,10 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Grains.Nodes;
 
 /// <summary>
-/// A reader's session on its node. All that is decided is decided by the subscriber's grain: what the reader did goes to
-/// it in order, in numbered batches, one under way, repeated until it is answered; what the line is to do with events is
-/// asked in them. What can be asked of the session at any time is answered from the last word of the grain, which may be
-/// late. Where the grain has moved, and does not know the session any more, it is begun again from where the line is:
+/// A reader's session on its node. All that is decided is decided by the subscriber's grain: what the reader did goes
+/// to it in order, in numbered batches, one under way, repeated until it is answered; what the line is to do with
+/// events is asked in them. What can be asked of the session at any time is answered from the last word of the grain,
+/// which may be late. Where the grain has moved, and does not know the session any more, it is begun again from where the line is:
 /// what was under way comes once more, what was acknowledged does not.
 /// </summary>
 internal sealed partial class ClusterSession : ISubscriberSession
@@ -24,8 +24,8 @@ internal sealed partial class ClusterSession : ISubscriberSession
     private bool _isOver;
     private bool _disposed;
 
-    public ClusterSession(ClusterSessions all, string stream, string subscriber, SessionKind kind, ISubscriberGrain grain,
-        long id, AttachedSession attached)
+    public ClusterSession(ClusterSessions all, string stream, string subscriber, SessionKind kind,
+        ISubscriberGrain grain, long id, AttachedSession attached)
     {
         (_all, Stream, Subscriber, Kind, _grain, Id) = (all, stream, subscriber, kind, grain, id);
         (Policy, _lease, _epoch, _status) = (attached.Policy, attached.Lease, attached.Epoch, attached.Status);

@@ -6,8 +6,8 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Grains.Subscribers;
 
 /// <summary>
-/// The subscribers of one stream at its owner: how far each has come on storage, so that nothing is trimmed that one may
-/// be owed, and who is told what becomes visible: one push under way each, everything since in the next. Who missed a
+/// The subscribers of one stream at its owner: how far each has come on storage, so that nothing is trimmed that one
+/// may be owed, and who is told what becomes visible: one push under way each, everything since in the next. Who missed a
 /// push finds it by the next one's previous head, or by its report. Those that are not active are told nothing; what
 /// they are owed is derived when they are. Used in the grain's turns only; pushes are awaited between them.
 /// </summary>
@@ -20,7 +20,8 @@ internal sealed partial class OwedSubscribers(string stream, IGrainFactory grain
 
     private readonly Dictionary<string, Owing> _all = new(StringComparer.Ordinal);
 
-    /// <summary>What became visible lately, for pushes: all that can be wanted above <see cref="_recentAfter"/>.</summary>
+    /// <summary>What became visible lately, for pushes: all that can be wanted above
+    /// <see cref="_recentAfter"/>.</summary>
     private readonly List<ShownEvent> _recent = [];
     private long _recentAfter;
     private LogHandle _handle;

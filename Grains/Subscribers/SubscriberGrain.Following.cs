@@ -107,7 +107,8 @@ internal sealed partial class SubscriberGrain
         _reportAtMs = Now.Ms + (long)context.Options.ReportEvery.TotalMilliseconds;
         var answer = await Tell(ReportOf(state), create: false);
         if (_state != state || !_isFollowing) return;
-        if (answer.Refusal is { Code: Streams.ErrorCode.NotFound } || answer.Value is { } of && of.Stream != _handle.Stream)
+        if (answer.Refusal is { Code: Streams.ErrorCode.NotFound }
+            || answer.Value is { } of && of.Stream != _handle.Stream)
         {
             // The stream was deleted, and this with it.
             EndSessions();
@@ -125,7 +126,8 @@ internal sealed partial class SubscriberGrain
         state.Policy.Overflow == OverflowRule.Block ? state.Policy.MaxPending : null, state.Policy.OwesAll,
         state.WantsTypes, state.IsPushed);
 
-    private Task<Outcome<ReportAnswer>> ReportRemoved() => Tell(s_nothing with { Epoch = _handle.Epoch, IsRemoved = true }, create: false);
+    private Task<Outcome<ReportAnswer>> ReportRemoved() =>
+        Tell(s_nothing with { Epoch = _handle.Epoch, IsRemoved = true }, create: false);
 
     private Task<Outcome<ReportAnswer>> Tell(SubscriberReport report, bool create) =>
         Ask(() => _owner.Report(_name, report, create));

@@ -22,7 +22,8 @@ internal static class PostgresSubscribers
         ON CONFLICT (stream, name) DO NOTHING
         """;
 
-    private const string ParkedSql = "SELECT seq, parked FROM parked WHERE stream = $1 AND subscriber = $2 ORDER BY seq";
+    private const string ParkedSql =
+        "SELECT seq, parked FROM parked WHERE stream = $1 AND subscriber = $2 ORDER BY seq";
 
     private const string Owned = "s.stream = $1 AND s.name = $2 AND s.epoch = $3";
 
