@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
 
@@ -65,6 +66,7 @@ internal sealed partial class StreamGrain
     {
         _feed = new StreamFeed(_name, context.Memory);
         _taps = new StreamTaps(_feed, context.Options, logger);
+        _owing = new OwedSubscribers(_name, GrainFactory, context.Options.Subscribers, logger);
     }
 
     /// <summary>Opens the stream unless it is open; why it is not, or null.</summary>
@@ -93,18 +95,19 @@ internal sealed partial class StreamGrain
     {
         OpenedStream? found = null;
         EventRun? ring = null;
+        IReadOnlyList<OwedMark> owed = [];
         var deleted = false;
         var ok = await Attempt(async () =>
         {
             found = await context.Log.Open(_name, context.NewEpoch(), create, context.Now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(_name);
             else ring = found.Closed?.Ring ?? await ReadNewest(found);
-            if (found is not null) found = await Pin(found);
+            if (found is not null) (found, owed) = (await Pin(found), await ReadOwedOf(found));
         });
         _isAbsent = ok && found is null;
         if (_isAbsent) MarkMissing(deleted);
         if (!ok || found is null) return false;
-        using (ring) Begin(found, ring!);
+        using (ring) Begin(found, ring!, owed);
         return true;
     }
 
@@ -133,9 +136,11 @@ internal sealed partial class StreamGrain
     private StreamSettings SettingsOf(OpenedStream opened) =>
         opened.Settings is null ? context.Options.Defaults : StreamSettings.Parse(opened.Settings);
 
-    private void Begin(OpenedStream opened, EventRun ring)
+    private void Begin(OpenedStream opened, EventRun ring, IReadOnlyList<OwedMark> owed)
     {
         _stream = new EventStream(_feed, opened, SettingsOf(opened), ring, context.Options.Limits, context.Now);
+        _owing.Load(opened, owed);
+        _stream.Shown = opened.Subscribers.Count > 0 ? [] : null;
         Used();
         // The stream's own idleAfter says when to leave, not the silo's collection of idle grains.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
@@ -155,7 +160,9 @@ internal sealed partial class StreamGrain
             Arm();
             return Task.CompletedTask;
         }
+        stream.AcknowledgedThrough = _owing.DoneThrough;
         var (handle, through) = (stream.Handle, stream.Tick(now));
+        LookAtSubscribers(stream, now);
         if (through > 0) _ = Attempt(() => context.Log.Trim(handle, through, now.UnixMs));
         if (IdleAtMs <= now.Ms)
         {
@@ -170,7 +177,8 @@ internal sealed partial class StreamGrain
     private void Arm()
     {
         var now = context.Now;
-        var dueMs = Math.Min(_taps.NextExpiryMs, Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
+        var dueMs = Math.Min(Math.Min(_taps.NextExpiryMs, _owing.NextTickMs(now)),
+            Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
         if (dueMs >= _lookAtMs) return;
         _lookAtMs = dueMs;
         var wait = Math.Clamp(dueMs - now.Ms, (long)FinestLook.TotalMilliseconds, int.MaxValue);
@@ -183,7 +191,8 @@ internal sealed partial class StreamGrain
         if (await Attempt(() => context.Log.Probe())) DeactivateOnIdle();
     }
 
-    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || stream.HasStaged || stream.NeedsReopen
+    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || _owing.AreFollowing
+        || stream.HasStaged || stream.NeedsReopen
         ? long.MaxValue
         : Math.Max(stream.OrdinaryKeysUntilMs,
             Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);

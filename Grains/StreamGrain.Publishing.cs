@@ -42,6 +42,7 @@ internal sealed partial class StreamGrain
         for (var isFirst = true; ; isFirst = false)
         {
             List<PublishedEvent>? entries = each ? [] : null;
+            _stream!.BacklogRoom = _owing.Room(_stream.Settings.Backlog, context.Now);
             var result = _stream!.Append(events.Span, context.Now, entries, request);
             if (!isFirst) Turned();
             if (result.Refusal is { } refused) return refused;

@@ -17,6 +17,7 @@ internal sealed partial class StreamGrain
         if (stream.NextCommit() is { } commit) _ = Commit(stream, stream.Handle, commit);
         if (stream.BeginReserve() is { } through) _ = Reserve(stream, stream.Handle, through);
         if (!_isFenced && stream.BeginReopen() is { } at) _ = Reopen(stream, stream.Handle, at.Confirmed, at.Next);
+        _owing.Told(stream, _feed.Head);
         _taps.See(stream.Settings);
         _feed.Wake();
         Arm();

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using OrleansEvents.Grains.Nodes;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
@@ -11,10 +12,16 @@ namespace OrleansEvents.Grains;
 public static class StreamGrains
 {
     /// <summary>Lets a silo own streams over its <see cref="IEventLog"/>, which must be registered and be the same
-    /// storage for all silos of the cluster.</summary>
+    /// storage for all silos of the cluster and an <see cref="ISubscriberLog"/> too.</summary>
     public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options)
     {
         AddMemory(services, options.MemoryBytes);
+        services.AddSingleton(provider => new SubscriberGrainContext(
+            provider.GetRequiredService<IEventLog>(),
+            provider.GetService<ISubscriberLog>() ?? (ISubscriberLog)provider.GetRequiredService<IEventLog>(),
+            options.Subscribers,
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILogger<SubscriberGrain>>()));
         return services.AddSingleton(provider => new StreamGrainContext(
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<FeedMemory>(),
@@ -37,7 +44,8 @@ public static class StreamGrains
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             provider.GetRequiredService<ILoggerFactory>(),
-            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)))));
+            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))),
+            provider.GetService<SubscriberGrainContext>()));
         services.AddSingleton(provider => new ClusterStreams(provider.GetRequiredService<NodeContext>()));
         return services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<ClusterStreams>());
     }

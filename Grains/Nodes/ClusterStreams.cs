@@ -23,6 +23,7 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
     internal ClusterStreams(NodeContext context)
     {
         _context = context;
+        _sessions = new(() => new ClusterSessions(context));
         _patterns = new PatternFollowers(context, Follow);
         _sweeps = new PeriodicTimer(SweepEvery, context.Time);
         _sweeping = Sweep();
@@ -89,6 +90,7 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
         await _sweeping;
         await _patterns.DisposeAsync();
         foreach (var replica in _replicas.Values) await replica.DisposeAsync();
+        if (_sessions.IsValueCreated) await _sessions.Value.DisposeAsync();
     }
 
     private IStreamGrain Owner(string stream) => _context.Grains.GetGrain<IStreamGrain>(stream);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
@@ -12,7 +13,8 @@ internal sealed record NodeContext(
     NodeOptions Options,
     TimeProvider Time,
     ILoggerFactory Loggers,
-    RequestNumbers Requests)
+    RequestNumbers Requests,
+    SubscriberGrainContext? Subscribers = null)
 {
     public Instant Now => Instant.Of(Time);
 }

@@ -82,6 +82,8 @@ internal static class PostgresSchema
         CREATE TABLE probes(id integer PRIMARY KEY, count bigint NOT NULL);
         INSERT INTO probes VALUES(1, 0);
         """,
+        // A subscriber may have an owner of its own.
+        "ALTER TABLE subscribers ADD COLUMN epoch bigint NOT NULL DEFAULT 0",
     ];
 
     /// <summary>The version this program reads and writes.</summary>
