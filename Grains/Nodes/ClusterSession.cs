@@ -7,8 +7,8 @@ namespace OrleansEvents.Grains.Nodes;
 /// A reader's session on its node. All that is decided is decided by the subscriber's grain: what the reader did goes
 /// to it in order, in numbered batches, one under way, repeated until it is answered; what the line is to do with
 /// events is asked in them. What can be asked of the session at any time is answered from the last word of the grain,
-/// which may be late. Where the grain has moved, and does not know the session any more, it is begun again from where the line is:
-/// what was under way comes once more, what was acknowledged does not.
+/// which may be late. Where the grain has moved, and does not know the session any more, it is begun again from where
+/// the line is: what was under way comes once more, what was acknowledged does not.
 /// </summary>
 internal sealed partial class ClusterSession : ISubscriberSession
 {

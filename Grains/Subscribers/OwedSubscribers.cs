@@ -7,9 +7,10 @@ namespace OrleansEvents.Grains.Subscribers;
 
 /// <summary>
 /// The subscribers of one stream at its owner: how far each has come on storage, so that nothing is trimmed that one
-/// may be owed, and who is told what becomes visible: one push under way each, everything since in the next. Who missed a
-/// push finds it by the next one's previous head, or by its report. Those that are not active are told nothing; what
-/// they are owed is derived when they are. Used in the grain's turns only; pushes are awaited between them.
+/// may be owed, and who is told what becomes visible: one push under way each, everything since in the next. Who
+/// missed a push finds it by the next one's previous head, or by its report. Those that are not active are told
+/// nothing; what they are owed is derived when they are. Used in the grain's turns only; pushes are awaited between
+/// them.
 /// </summary>
 internal sealed partial class OwedSubscribers(string stream, IGrainFactory grains, SubscriberGrainOptions options,
     ILogger logger)

@@ -8,9 +8,9 @@ namespace OrleansEvents.Grains.Subscribers;
 /// Owns one subscriber in the cluster: hosts its state machine, as the embedded engine does, with the grain's turn in
 /// the place of a lock, wherever its stream's owner lives.
 /// <para>It is <i>absent</i> until somebody needs it, then loaded: it opens its row, which fences whoever had it
-/// before, reports to the stream's owner, so that nothing is trimmed that it may be owed, and derives what it is owed. From
-/// then on it is told what becomes visible (<see cref="Follow"/>); what it missed it reads from the owner. It reports
-/// how far it has come on storage every few seconds, and is unloaded when nobody needs it.</para>
+/// before, reports to the stream's owner, so that nothing is trimmed that it may be owed, and derives what it is owed.
+/// From then on it is told what becomes visible (<see cref="Follow"/>); what it missed it reads from the owner. It
+/// reports how far it has come on storage every few seconds, and is unloaded when nobody needs it.</para>
 /// <para>Reentrant like the stream's grain: what runs between two awaits is a turn, and ends with
 /// <see cref="Turned"/>.</para>
 /// </summary>
