@@ -31,6 +31,7 @@ public sealed record ReadPage(
 /// <param name="StoredBytes">Bytes of their frames.</param>
 /// <param name="Taps">Nodes that listen.</param>
 /// <param name="Readers">Readers on those nodes, as of a few seconds ago.</param>
+/// <param name="Subscribers">The names of its subscribers, in order.</param>
 /// <param name="CreatedMs">When it was made, Unix milliseconds.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.DescribedStream")]
 public sealed record DescribedStream(
@@ -44,7 +45,8 @@ public sealed record DescribedStream(
     [property: Id(7)] long StoredBytes,
     [property: Id(8)] int Taps,
     [property: Id(9)] long CreatedMs,
-    [property: Id(10)] int Readers);
+    [property: Id(10)] int Readers,
+    [property: Id(11)] string[] Subscribers);
 
 /// <summary>What the owner has for a node's copy of its buffer.</summary>
 /// <param name="Filling">How it goes on from the copy's position.</param>
