@@ -91,22 +91,32 @@ internal static class PostgresSchema
     /// <see cref="LogRefusedException"/> when it is newer.</summary>
     public static int Migrate(NpgsqlDataSource source, string schema)
     {
-        using var connection = source.OpenConnection();
-        // Held by the connection: it ends with it, whatever happens.
-        Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
-        try
+        var was = 0;
+        UnderLock(source, connection =>
         {
             Execute(connection, $"""
                 CREATE SCHEMA IF NOT EXISTS {Quoted(schema)};
                 CREATE TABLE IF NOT EXISTS {Quoted(schema)}.versions(version integer PRIMARY KEY);
                 """);
             using var read = new NpgsqlCommand("SELECT coalesce(max(version), 0) FROM versions", connection);
-            var was = (int)read.ExecuteScalar()!;
+            was = (int)read.ExecuteScalar()!;
             if (was > Version)
                 throw new LogRefusedException($"The database has version {was} of its tables, and this program knows "
                     + $"only {Version}: start a newer one.");
             for (var version = was; version < Version; version++) Step(connection, version);
-            return was;
+        });
+        return was;
+    }
+
+    /// <summary>Changes tables while no other server does.</summary>
+    public static void UnderLock(NpgsqlDataSource source, Action<NpgsqlConnection> change)
+    {
+        using var connection = source.OpenConnection();
+        // Held by the connection: it ends with it, whatever happens.
+        Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
+        try
+        {
+            change(connection);
         }
         finally
         {
