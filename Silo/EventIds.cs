@@ -6,4 +6,5 @@ internal static class EventIds
     public const int DeclaredDead = 3000;
     public const int MemberBuried = 3001;
     public const int MembersNotRead = 3002;
+    public const int MemberChanged = 3003;
 }

@@ -45,6 +45,7 @@ internal static class NodeParts
             silo.Configure<GrainCollectionOptions>(grains => grains.CollectionAge = cluster.CollectAfter);
             if (cluster.Traces) silo.AddActivityPropagation();
         });
+        services.AddHostedService<MembershipLog>();
         services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, DeclaredDead>());
         services.AddStreamGrains(new StreamGrainOptions
         {
@@ -86,5 +87,10 @@ internal static class NodeParts
         membership.NumMissedTableIAmAliveLimit = cluster.MissedAlive;
         membership.MaxJoinAttemptTime = cluster.JoinTimeout;
         membership.DefunctSiloExpiration = cluster.ForgetAfter;
+        // A busy machine has the time of a probe extended: twice is enough, else a frozen node is missed late. Bound by
+        // name, because not every release of Orleans has it.
+        new ConfigurationBuilder().AddInMemoryCollection(
+            [new("MaxProbeTimeout", (cluster.ProbeEvery * 2).ToString("c", CultureInfo.InvariantCulture))])
+            .Build().Bind(membership);
     }
 }

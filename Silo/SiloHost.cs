@@ -39,15 +39,21 @@ internal static class SiloHost
             ["cluster-id"] = "Cluster:Id",
             ["role"] = "Cluster:Role",
         },
-        Defaults = InPostgres(),
+        Defaults = DefaultsOfNodes(),
         Refuse = Refuse,
     };
 
-    private static SettingsSource InPostgres()
+    private static SettingsSource DefaultsOfNodes()
     {
         var defaults = new SettingsSource();
-        defaults.Add("Storage:Store", "postgres", "--store");
+        Set("Storage:Store", "postgres");
+        // When a node is lost Orleans tells of each call that fails, with its stack: whose doing it is, is said once.
+        Set("Logging:LogLevel:Orleans", "Error");
+        Set("Logging:LogLevel:Orleans.Runtime.GrainDirectory", "Critical");
+        Set("Logging:LogLevel:Orleans.Runtime.MembershipService.MembershipTableManager", "Critical");
         return defaults;
+
+        void Set(string path, string text) => defaults.Add(path, text, path);
     }
 
     private static StartRefusedException? Refuse(Exception failure, ServerOptions options)
