@@ -48,7 +48,10 @@ public sealed class PostgresServer : IAsyncDisposable
     private string? _folder;
     private int _schemas;
 
-    public PostgresServer() => _connection = new(Start);
+    public PostgresServer() => (_connection, OfThisRun) = (new(Start), this);
+
+    /// <summary>For what is made by no fixture.</summary>
+    public static PostgresServer OfThisRun { get; private set; } = null!;
 
     /// <summary>Options for a log with a schema of its own; without a server the test that asks is skipped.</summary>
     public async Task<PostgresOptions> NewSchema()
