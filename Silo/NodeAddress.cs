@@ -11,7 +11,9 @@ internal sealed record NodeAddress(IPAddress Advertised, IPAddress Listening, in
 {
     public static NodeAddress Of(ClusterOptions options)
     {
-        var advertised = options.Advertise == ClusterOptions.Auto ? OwnAddress() : Find(options.Advertise, "--advertise");
+        var advertised = options.Advertise == ClusterOptions.Auto
+            ? OwnAddress()
+            : Find(options.Advertise, "--advertise");
         var listening = options.Listen == ClusterOptions.Advertised
             ? advertised
             : Find(options.Listen, "Cluster:Listen");

@@ -76,7 +76,8 @@ internal static class NodeParts
     }
 
     // Detection is the whole time of a fail-over: until a dead node is declared dead, calls to its streams wait or are
-    // refused. Orleans' own values take 10 to 14 s; these, 1.3 to 1.7 s, and a machine under full load kept within them.
+    // refused. Orleans' own values take 10 to 14 s; these, 1 to 2 s for one that was killed and 4 s for a frozen one,
+    // and a machine under full load kept within them.
     private static void Tune(ClusterMembershipOptions membership, ClusterOptions cluster)
     {
         membership.ProbeTimeout = cluster.ProbeEvery;

@@ -71,7 +71,7 @@ internal sealed partial class ColdStart(Members members, NodeAddress own, Cluste
     }
 
     [LoggerMessage(EventIds.MemberBuried, LogLevel.Warning,
-        "The node at {Address} is declared dead: it takes no connections and has not said since {Alive:O} that it lives")]
+        "The node at {Address} is declared dead: it takes no connections and last said at {Alive:O} that it lives")]
     private static partial void Buried(ILogger logger, IPEndPoint address, DateTime alive);
 
     [LoggerMessage(EventIds.MembersNotRead, LogLevel.Warning, "The table of nodes could not be read: {Reason}")]

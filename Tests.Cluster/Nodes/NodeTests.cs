@@ -122,7 +122,8 @@ public sealed class NodeTests(PostgresServer postgres, ITestOutputHelper output)
 
         async Task Publish()
         {
-            while (!enough.IsCancellationRequested) await cluster.Publish(0, stream, Interlocked.Increment(ref published));
+            while (!enough.IsCancellationRequested)
+                await cluster.Publish(0, stream, Interlocked.Increment(ref published));
         }
     }
 
