@@ -14,13 +14,23 @@ internal sealed partial class StreamGrain
     private IGrainTimer _timer = null!;
     private long _lookAtMs = long.MaxValue;
     private bool _isAbsent;
+    private TaskScheduler _scheduler = null!;
+
+    public long LastActivityMs => _stream?.LastActivityMs ?? 0;
+
+    public long HeldBytes => _feed.Bytes;
+
+    /// <summary>Gives the ring's memory back, in a turn of the grain's own.</summary>
+    public void EvictAll() => Task.Factory.StartNew(() => _stream?.EvictAll(), CancellationToken.None,
+        TaskCreationOptions.DenyChildAttach, _scheduler);
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _name = this.GetPrimaryKeyString();
         _badName = StreamName.Check(_name);
-        _feed = new StreamFeed(_name, context.Memory);
-        _taps = new StreamTaps(_feed, context.Options, logger);
+        NewFeed();
+        context.Budget.Add(this);
+        _scheduler = TaskScheduler.Current;
         _timer = this.RegisterGrainTimer(
             static (StreamGrain grain, CancellationToken _) => grain.Look(),
             this,
@@ -36,7 +46,7 @@ internal sealed partial class StreamGrain
     /// <summary>Closes gracefully, so that the next activation goes on where this one ended, with its ring.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _taps.Close();
+        context.Budget.Remove(this);
         if (_stream is { } stream)
         {
             if (!_isFenced && !stream.HasStaged && !stream.NeedsReopen)
@@ -48,6 +58,13 @@ internal sealed partial class StreamGrain
             }
             stream.EvictAll();
         }
+        _taps.Leave();
+    }
+
+    private void NewFeed()
+    {
+        _feed = new StreamFeed(_name, context.Memory);
+        _taps = new StreamTaps(_feed, context.Options, logger);
     }
 
     /// <summary>Opens the stream unless it is open; why it is not, or null.</summary>
@@ -85,10 +102,16 @@ internal sealed partial class StreamGrain
             if (found is not null) found = await Pin(found);
         });
         _isAbsent = ok && found is null;
-        if (_isAbsent) _feed.MarkMissing(deleted);
+        if (_isAbsent) MarkMissing(deleted);
         if (!ok || found is null) return false;
         using (ring) Begin(found, ring!);
         return true;
+    }
+
+    private void MarkMissing(bool deleted)
+    {
+        _feed.MarkMissing(deleted);
+        _taps.See(context.Options.Defaults);
     }
 
     /// <summary>A stream that is durable by default is from now on whole on storage, which is recorded together with
@@ -118,6 +141,7 @@ internal sealed partial class StreamGrain
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
+        StreamDirectory.Announce(GrainFactory, _name);
     }
 
     /// <summary>The deadline that was asked for has come.</summary>

@@ -14,10 +14,11 @@ public static class StreamGrains
     /// storage for all silos of the cluster.</summary>
     public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options)
     {
-        services.TryAddSingleton<FeedMemory>();
+        AddMemory(services, options.MemoryBytes);
         return services.AddSingleton(provider => new StreamGrainContext(
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<FeedMemory>(),
+            provider.GetRequiredService<MemoryBudget>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))));
@@ -27,15 +28,24 @@ public static class StreamGrains
     /// cluster's <see cref="IEventLog"/> must be registered too.</summary>
     public static IServiceCollection AddClusterStreams(this IServiceCollection services, NodeOptions options)
     {
-        services.TryAddSingleton<FeedMemory>();
+        AddMemory(services, options.MemoryBytes);
         services.AddSingleton(provider => new NodeContext(
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<FeedMemory>(),
+            provider.GetRequiredService<MemoryBudget>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
-            provider.GetRequiredService<ILoggerFactory>()));
+            provider.GetRequiredService<ILoggerFactory>(),
+            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)))));
         services.AddSingleton(provider => new ClusterStreams(provider.GetRequiredService<NodeContext>()));
         return services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<ClusterStreams>());
+    }
+
+    /// <summary>One budget for what a silo owns and for what it follows.</summary>
+    private static void AddMemory(IServiceCollection services, long bytes)
+    {
+        services.TryAddSingleton<FeedMemory>();
+        services.TryAddSingleton(provider => new MemoryBudget(provider.GetRequiredService<FeedMemory>(), bytes));
     }
 }

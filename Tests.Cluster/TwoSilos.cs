@@ -6,6 +6,7 @@ using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
 using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
@@ -58,6 +59,13 @@ public sealed class TwoSilos : IAsyncLifetime
                 Taps = 3,
                 Limits = new StreamLimits(CommitLimit: Limit),
             });
+            silo.Services.AddClusterStreams(new NodeOptions
+            {
+                LetGoAfter = TimeSpan.FromSeconds(1),
+                ReconcileEvery = TimeSpan.FromSeconds(1),
+                Placeholders = 100,
+                PatternStreams = 5,
+            });
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
@@ -72,6 +80,10 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>The way into the cluster through one of its silos.</summary>
     public IGrainFactory Through(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
+
+    /// <summary>The engine of one of the nodes.</summary>
+    public ClusterStreams Node(int silo) =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
 
     /// <summary>The name of a stream that is not there yet, whose grain lives on that silo.</summary>
     public async Task<string> StreamOwnedBy(int silo)

@@ -152,7 +152,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     {
         if (line.Feed.History.State is not (StreamState.Open or StreamState.Completed)) return false;
         var start = line.Feed.Resolve(line.From);
-        line.Reader.MoveTo(start.Seq);
+        line.Reader.MoveTo(start);
         line.Started = true;
         if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
         return true;
@@ -175,8 +175,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         var floor = line.Feed.Floor;
         if (!IsStored(line))
         {
-            var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Evicted);
-            line.Reader.MoveTo(start.Seq);
+            var start = line.Feed.Overtaken(line.Reader, GapReason.Evicted);
+            line.Reader.MoveTo(start);
             if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
             return true;
         }
@@ -275,7 +275,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     }
 
     private static string Position(PollLine line) =>
-        line.Started ? line.Feed.History.At(line.Reader.Seq).ToString()
+        line.Started ? line.Reader.Position.ToString()
         : line.From.Kind == ReadFromKind.Cursor ? line.From.Text! : "0";
 
     private string ManyPosition() => ManyCursor.Format(
@@ -293,7 +293,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         public ReadFrom From { get; set; } = from;
 
         public Cursor? Known =>
-            Started ? Feed.History.At(Reader.Seq) : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
+            Started ? Reader.Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
 
         /// <summary>Whether storage did not answer.</summary>
         public bool IsStuck { get; set; }

@@ -257,8 +257,8 @@ internal sealed partial class SseConnection
     private void Overtake(StreamLine line)
     {
         var before = line.Reader.Seq;
-        var start = line.Feed.Overtaken(before, GapReason.Slow);
-        line.MoveTo(start.Seq);
+        var start = line.Feed.Overtaken(line.Reader, GapReason.Slow);
+        line.MoveTo(start);
         if (start.Gap is { } gap) WriteGap(line, gap);
         if (_subscriber is not null) OweAgain(before, start.Seq);
     }

@@ -21,8 +21,16 @@ public sealed record NodeOptions
     /// <summary>How often the streams' table is looked at for patterns.</summary>
     public TimeSpan ReconcileEvery { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Bytes that all buffers of the node may hold together, of streams that it owns and of replicas.</summary>
+    /// <summary>Bytes that all buffers of the node may hold together; a silo that owns streams has one bound for both,
+    /// which is that of its streams.</summary>
     public long MemoryBytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes of events of one stream that may wait on the node for their owner; beyond, publishing is
+    /// <c>STORE_UNAVAILABLE</c>.</summary>
+    public int WaitingBytes { get; init; } = 32 << 20;
+
+    /// <summary>Calls that a node may have under way to one owner; publishers beyond meet in the next.</summary>
+    public int CallsUnderWay { get; init; } = 4;
 
     /// <summary>Streams that a node follows at once.</summary>
     public int Streams { get; init; } = 100_000;
