@@ -77,8 +77,10 @@ internal sealed class FeedFollower : IDisposable, IFeedWatcher
                 switch (feed.Read(ref _reader, 1000, out var block))
                 {
                     case FeedRead.Nothing: return;
-                    case FeedRead.Behind:
-                        MoveTo(feed.Overtaken(_reader, GapReason.Slow));
+                    // Behind the buffer of a durable stream it stays: it reads no storage.
+                    case FeedRead.Behind when feed.Overtaken(_reader, GapReason.Slow) is var start:
+                        if (start.Gap is null && start.Seq == _reader.Seq) return;
+                        MoveTo(start);
                         continue;
                 }
                 using (block)

@@ -111,7 +111,11 @@ public sealed class TwoSilos : IAsyncLifetime
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
 
     /// <summary>Ends a silo without a word.</summary>
-    public Task Kill(int silo) => _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    public Task Kill(int silo)
+    {
+        Storage.LosesCloses = true;
+        return _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    }
 
     internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
         StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,
