@@ -51,6 +51,7 @@ internal static class NodeParts
         {
             Defaults = EngineDefaults.Of(options.Streams),
             Limits = EngineDefaults.LimitsOf(options),
+            MemoryBytes = options.Limits.MemoryBytes,
         });
         services.AddSingleton(provider =>
         {

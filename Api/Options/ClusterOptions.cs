@@ -55,7 +55,7 @@ internal sealed class ClusterOptions
         + "not take connections either", Unit = "times", Min = 1, Max = 1000)]
     public int MissedAlive { get; init; } = 3;
 
-    [Setting("longest that a node tries to reach the others before it starts without them, declaring them dead",
+    [Setting("longest that a node tries to reach all others before its start is refused",
         Unit = "seconds", Min = 1, Max = 3600)]
     public TimeSpan JoinTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
