@@ -89,9 +89,10 @@ internal static class ApiHost
         {
             if (isMade) await app.StopAsync();
         }
-        catch (ArgumentNullException)
+        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException
+            or OperationCanceledException or AggregateException)
         {
-            // The host's own, when a service of its could not even be made: then nothing has started.
+            // What could not start or not even be made may not be able to stop. The failure to tell of is the first.
         }
         finally
         {

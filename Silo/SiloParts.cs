@@ -1,4 +1,3 @@
-using Npgsql;
 using OrleansEvents.Api;
 using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Health;
@@ -19,7 +18,8 @@ internal static class SiloParts
     {
         var services = builder.Services;
         var connection = ConnectionOf(options.Storage);
-        services.AddSingleton<IEventLog>(provider => OpenLog(options.Storage, connection.Providers,
+        services.AddHostedService(_ => new ProviderTables(connection.Providers));
+        services.AddSingleton<IEventLog>(provider => OpenLog(options.Storage,
             provider.GetRequiredService<StartNotes>()));
         services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
             options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
@@ -64,16 +64,15 @@ internal static class SiloParts
         }
     }
 
-    private static PostgresEventLog OpenLog(StorageOptions options, string providers, StartNotes notes)
+    private static PostgresEventLog OpenLog(StorageOptions options, StartNotes notes)
     {
         try
         {
             var log = PostgresEventLog.Start(new PostgresOptions { Connection = options.Postgres! });
             notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
-            ProviderTables.Make(providers);
             return log;
         }
-        catch (Exception failure) when (failure is LogRefusedException or NpgsqlException)
+        catch (LogRefusedException failure)
         {
             throw new StartRefusedException(failure.Message, failure);
         }

@@ -1,4 +1,5 @@
 using Npgsql;
+using OrleansEvents.Api.Options;
 using OrleansEvents.Storage.Postgres;
 
 namespace OrleansEvents.Silo.Database;
@@ -9,8 +10,22 @@ namespace OrleansEvents.Silo.Database;
 /// statements know the tables, and the first node of a newer program brings its own: a table may gain columns, but what
 /// a statement takes and gives is the providers'.
 /// </summary>
-internal static class ProviderTables
+internal sealed class ProviderTables : IHostedService
 {
+    /// <summary>Makes what is not there, before the node that needs it starts. Throws
+    /// <see cref="StartRefusedException"/>.</summary>
+    public ProviderTables(string connection)
+    {
+        try
+        {
+            Make(connection);
+        }
+        catch (NpgsqlException failure)
+        {
+            throw new StartRefusedException($"PostgreSQL cannot be used: {failure.Message}", failure);
+        }
+    }
+
     private const string Tables = """
         CREATE TABLE IF NOT EXISTS clusters(
             cluster text PRIMARY KEY,
@@ -52,11 +67,15 @@ internal static class ProviderTables
             QueryText text NOT NULL);
         """;
 
-    /// <summary>Makes what is not there. Throws as the database does.</summary>
-    public static void Make(string connection)
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static void Make(string connection)
     {
         using var source = NpgsqlDataSource.Create(connection);
-        PostgresSchema.UnderLock(source, open =>
+        var schema = new NpgsqlConnectionStringBuilder(connection).SearchPath!;
+        PostgresSchema.UnderLock(source, schema, open =>
         {
             using var tables = new NpgsqlCommand(Tables, open);
             tables.ExecuteNonQuery();

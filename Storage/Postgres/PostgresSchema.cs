@@ -92,12 +92,9 @@ internal static class PostgresSchema
     public static int Migrate(NpgsqlDataSource source, string schema)
     {
         var was = 0;
-        UnderLock(source, connection =>
+        UnderLock(source, schema, connection =>
         {
-            Execute(connection, $"""
-                CREATE SCHEMA IF NOT EXISTS {Quoted(schema)};
-                CREATE TABLE IF NOT EXISTS {Quoted(schema)}.versions(version integer PRIMARY KEY);
-                """);
+            Execute(connection, "CREATE TABLE IF NOT EXISTS versions(version integer PRIMARY KEY)");
             using var read = new NpgsqlCommand("SELECT coalesce(max(version), 0) FROM versions", connection);
             was = (int)read.ExecuteScalar()!;
             if (was > Version)
@@ -108,14 +105,15 @@ internal static class PostgresSchema
         return was;
     }
 
-    /// <summary>Changes tables while no other server does.</summary>
-    public static void UnderLock(NpgsqlDataSource source, Action<NpgsqlConnection> change)
+    /// <summary>Changes tables of the schema, which is made if it is not there, while no other server does.</summary>
+    public static void UnderLock(NpgsqlDataSource source, string schema, Action<NpgsqlConnection> change)
     {
         using var connection = source.OpenConnection();
         // Held by the connection: it ends with it, whatever happens.
         Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
         try
         {
+            Execute(connection, $"CREATE SCHEMA IF NOT EXISTS {Quoted(schema)}");
             change(connection);
         }
         finally

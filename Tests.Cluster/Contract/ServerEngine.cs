@@ -26,8 +26,10 @@ internal sealed class ServerEngine : IAsyncDisposable
     public async Task<RunningServer> Start(string[] common, string[] options, Action<IServiceCollection>? services)
     {
         _schema ??= await PostgresServer.OfThisRun.NewSchema();
-        string[] cluster = ["--postgres", _schema.Connection, "--cluster-id", _cluster, "--silo-port", "0",
-            "--gateway-port", "0", "--Shutdown:Drain", "1"];
+        // The pools of the providers outlive their node.
+        var connection = $"{_schema.Connection};Connection Idle Lifetime=2;Connection Pruning Interval=1";
+        string[] cluster = ["--postgres", connection, "--cluster-id", _cluster, "--silo-port", "0", "--gateway-port",
+            "0", "--Shutdown:Drain", "1"];
         var first = await Node(null);
         try
         {
