@@ -1,4 +1,3 @@
-using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Metrics;
@@ -12,12 +11,14 @@ namespace OrleansEvents.Api;
 /// <summary>What this server is made of: the services it registers and the endpoints it maps.</summary>
 internal static class ApiParts
 {
-    public static void ConfigureServices(IServiceCollection services, ServerOptions options)
+    public static void ConfigureServices(WebApplicationBuilder builder, ServerOptions options, ApiEngine engine)
     {
+        var services = builder.Services;
         services.AddSingleton(ReadinessCheck.OfServer);
         services.AddSingleton<StartNotes>();
         MetricsParts.AddTo(services, options);
-        EmbeddedParts.AddTo(services, options);
+        services.AddHostedService<Draining>();
+        engine.AddTo(builder, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
         services.AddSingleton<PublishEndpoint>();

@@ -12,6 +12,7 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
 {
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
 
+    private int _isDisposed;
     private readonly ConcurrentDictionary<string, Replica> _replicas = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Outbox> _outboxes = new(StringComparer.Ordinal);
     private readonly NodeContext _context;
@@ -83,9 +84,10 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
         return read.Refusal is { } refused ? refused : read.Value!.Above(after);
     }
 
-    /// <summary>Ends what the node follows.</summary>
+    /// <summary>Ends what the node follows; once is enough.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         _sweeps.Dispose();
         await _sweeping;
         await _patterns.DisposeAsync();
