@@ -25,10 +25,11 @@ internal sealed class AcknowledgementQueue(
     private const int UsualInFlight = 1_000;
 
     private readonly Lock _gate = new();
-    private readonly HashSet<string> _acknowledged = [];
-    private readonly Queue<string> _stored = new();
+    private readonly EventIds _acknowledged = new();
+    private readonly Queue<EventIdList> _stored = new();
+    private int _storedCount;
     private readonly Dictionary<string, TimeSpan?> _rejected = [];
-    private List<string> _queued = [];
+    private EventIdList _queued = new();
     private readonly List<Batch> _inFlight = [];
     private int _batchSize = BatchSize(options, UsualInFlight);
     private long _gathering = 1;
@@ -90,13 +91,14 @@ internal sealed class AcknowledgementQueue(
         Math.Clamp(maxInFlight / MostBatches, 1, options.BatchSize);
 
     /// <summary>True when that has filled a batch: whoever goes on reading lets it be sent first.</summary>
-    public bool Acknowledge(string id)
+    public bool Acknowledge(string text)
     {
+        var id = new EventId(text);
         lock (_gate)
         {
             if (!_acknowledged.Add(id))
                 return false;
-            _rejected.Remove(id);
+            _rejected.Remove(text);
             _queued.Add(id);
             Send_UnderLock();
             return _queued.Count % _batchSize == 0;
@@ -108,7 +110,7 @@ internal sealed class AcknowledgementQueue(
     {
         lock (_gate)
         {
-            if (_acknowledged.Contains(id))
+            if (_acknowledged.Contains(new EventId(id)))
                 return false;
             _rejected[id] = delay;
             Send_UnderLock();
@@ -129,8 +131,9 @@ internal sealed class AcknowledgementQueue(
 
     /// <summary>False for an event that is acknowledged; for another it waits while as many are on their way as may be,
     /// and throws what the server refused for good.</summary>
-    public ValueTask<bool> AdmitAsync(string id, CancellationToken cancellationToken)
+    public ValueTask<bool> AdmitAsync(string text, CancellationToken cancellationToken)
     {
+        var id = new EventId(text);
         lock (_gate)
         {
             if (_acknowledged.Contains(id))
@@ -291,7 +294,7 @@ internal sealed class AcknowledgementQueue(
             var batch = new Batch(_queuedSince, _queued, [.. _rejected]);
             _inFlight.Add(batch);
             _queuedSince = ++_gathering;
-            _queued = [];
+            _queued = new();
             _rejected.Clear();
             return batch;
         }
@@ -304,7 +307,7 @@ internal sealed class AcknowledgementQueue(
             foreach (var ids in alike.Chunk(MostIds))
                 await UntilStoredAsync(() => subscriber.RejectAsync(ids, alike.Key, stop), stop).ConfigureAwait(false);
         }
-        foreach (var ids in batch.Acknowledged.Chunk(MostIds))
+        foreach (var ids in batch.Acknowledged.Parts(MostIds))
             await UntilStoredAsync(() => subscriber.StoreAsync(ids, stop), stop).ConfigureAwait(false);
     }
 
@@ -348,10 +351,14 @@ internal sealed class AcknowledgementQueue(
     {
         lock (_gate)
         {
-            foreach (var id in batch.Acknowledged)
-                _stored.Enqueue(id);
-            while (_stored.Count > patience.RememberedEvents)
-                _acknowledged.Remove(_stored.Dequeue());
+            _stored.Enqueue(batch.Acknowledged);
+            _storedCount += batch.Acknowledged.Count;
+            while (_storedCount - _stored.Peek().Count >= patience.RememberedEvents)
+            {
+                _storedCount -= _stored.Peek().Count;
+                foreach (var id in _stored.Dequeue())
+                    _acknowledged.Remove(id);
+            }
             _inFlight.Remove(batch);
             Pulse_UnderLock();
         }
@@ -364,10 +371,10 @@ internal sealed class AcknowledgementQueue(
             if (batch is not null && _inFlight.Remove(batch))
             {
                 _queuedSince = Math.Min(_queuedSince, batch.First);
-                _queued.InsertRange(0, batch.Acknowledged);
+                _queued = [.. batch.Acknowledged, .. _queued];
                 foreach (var (id, delay) in batch.Rejected)
                 {
-                    if (!_acknowledged.Contains(id))
+                    if (!_acknowledged.Contains(new EventId(id)))
                         _rejected.TryAdd(id, delay);
                 }
             }
@@ -387,5 +394,5 @@ internal sealed class AcknowledgementQueue(
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed record Batch(
-        long First, List<string> Acknowledged, List<KeyValuePair<string, TimeSpan?>> Rejected);
+        long First, EventIdList Acknowledged, List<KeyValuePair<string, TimeSpan?>> Rejected);
 }

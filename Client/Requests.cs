@@ -11,23 +11,24 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
     public Task<JsonElement> SendAsync(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
         CancellationToken cancellationToken) =>
-        SendAsync(method, address, body, contentType, JsonOfAsync, cancellationToken);
+        SendAsync(method, address, body, contentType, JsonOfAsync, isUnread: false, cancellationToken);
 
     /// <summary>Nobody looks into the answer.</summary>
     public Task SendUnreadAsync(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
         CancellationToken cancellationToken) =>
-        SendAsync(method, address, body, contentType, IsObjectAsync, cancellationToken);
+        SendAsync(method, address, body, contentType, IsObjectAsync, isUnread: true, cancellationToken);
 
     private async Task<T> SendAsync<T>(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
-        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read, bool isUnread,
+        CancellationToken cancellationToken)
     {
         for (var retry = 1; ; retry++)
         {
             try
             {
-                return await OnceAsync(method, address, body, contentType, read, cancellationToken)
+                return await OnceAsync(method, address, body, contentType, read, isUnread, cancellationToken)
                     .ConfigureAwait(false);
             }
             catch (EventsException refusal) when (MayRetry(refusal, retry))
@@ -44,7 +45,8 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
 
     private async Task<T> OnceAsync<T>(
         HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, string contentType,
-        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read, bool isUnread,
+        CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(options.RequestTimeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
@@ -52,6 +54,9 @@ internal sealed class Requests(HttpClient http, EventsClientOptions options, Tim
         {
             using var request = new HttpRequestMessage(method, address);
             request.Headers.Accept.Add(new("application/json"));
+            // Who does not look into the answer needs no long one.
+            if (isUnread)
+                request.Headers.TryAddWithoutValidation("Prefer", "return=minimal");
             if (body is { } bytes)
                 request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new(contentType) } };
             using var answer = await http.SendAsync(request, both.Token).ConfigureAwait(false);

@@ -64,10 +64,18 @@ public sealed class Subscriber
     }
 
     /// <summary>Acknowledges without looking at what became of each: that costs as much as sending them.</summary>
-    internal Task StoreAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken) =>
+    internal Task StoreAsync(IReadOnlyCollection<EventId> ids, CancellationToken cancellationToken) =>
         _requests.SendUnreadAsync(
             HttpMethod.Post, _addresses.Subscriber(Stream, Name, "/ack"), Ids(ids), JsonBody.ContentType,
             cancellationToken);
+
+    private static ReadOnlyMemory<byte> Ids(IReadOnlyCollection<EventId> ids) => JsonBody.Of(json =>
+    {
+        json.WriteStartArray("ids");
+        foreach (var id in ids)
+            id.WriteTo(json);
+        json.WriteEndArray();
+    });
 
     /// <summary>Acknowledges everything that was delivered to it up to a cursor.</summary>
     /// <returns>What became of each event; durable once this returns.</returns>

@@ -57,6 +57,20 @@ internal static class SubscriberJson
             _ => "unknown",
         })));
 
+    /// <summary>How many ids came to which result.</summary>
+    public static void WriteAcknowledgedCounts(Utf8JsonWriter json, IReadOnlyList<Acknowledged> results)
+    {
+        var (acknowledged, already) = (0, 0);
+        foreach (var each in results)
+        {
+            if (each.Result == AckResult.Acknowledged) acknowledged++;
+            else if (each.Result == AckResult.Already) already++;
+        }
+        json.WriteNumber("acknowledged", acknowledged);
+        json.WriteNumber("already", already);
+        json.WriteNumber("unknown", results.Count - acknowledged - already);
+    }
+
     public static void WriteNotAcknowledged(Utf8JsonWriter json, IReadOnlyList<NotAcknowledged> results) =>
         WriteResults(json, results.Select(each => (each.Id, each.Result switch
         {

@@ -80,7 +80,23 @@ internal static class SubscribersEndpoints
         Operations operations) => WithBody<AckRequest, IReadOnlyList<Acknowledged>>(http, SubscriberBody.TryParseAck,
         request => operations.Limit(streams.Acknowledge(stream, subscriber, request, http.RequestAborted),
             "acknowledge", stream),
-        SubscriberJson.WriteAcknowledged);
+        (json, results) =>
+        {
+            if (!PrefersMinimal(http.Request))
+            {
+                SubscriberJson.WriteAcknowledged(json, results);
+                return;
+            }
+            http.Response.Headers["Preference-Applied"] = Minimal;
+            SubscriberJson.WriteAcknowledgedCounts(json, results);
+        });
+
+    private const string Minimal = "return=minimal";
+
+    /// <summary>Whether the client does without what became of each id (RFC 7240).</summary>
+    private static bool PrefersMinimal(HttpRequest request) => request.Headers["Prefer"]
+        .Any(line => line!.Split([',', ';'], StringSplitOptions.TrimEntries)
+            .Contains(Minimal, StringComparer.OrdinalIgnoreCase));
 
     private static Task Nack(HttpContext http, string stream, string subscriber, IEventStreams streams,
         Operations operations) => WithBody<NackRequest, IReadOnlyList<NotAcknowledged>>(http,

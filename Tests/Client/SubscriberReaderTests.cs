@@ -134,7 +134,7 @@ public sealed class SubscriberReaderTests
         await foreach (var _ in client.Subscribe("orders", "billing", OneByOne with { Owed = null })) { }
 
         var asked = server.Requests.Where(request => request.Method == "POST").Select(request => request.Body);
-        Assert.Equal(["c2", "c3", "c1", "c2", "c3"], asked.SelectMany(TestClient.Ids));
+        Assert.Equal(["c1", "c2", "c2", "c3", "c3"], asked.SelectMany(TestClient.Ids).Order());
     }
 
     [Theory]

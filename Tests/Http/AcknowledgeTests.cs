@@ -30,6 +30,34 @@ public sealed class AcknowledgeTests(SharedServer shared) : IClassFixture<Shared
             .Select(each => each.GetProperty("id").GetString()));
     }
 
+    [Theory]
+    [InlineData("return=minimal")]
+    [InlineData("wait=5, Return=Minimal")]
+    public async Task Who_prefers_a_minimal_answer_gets_counts(string preference)
+    {
+        var stream = $"minimal-{preference.Length}";
+        var ids = await Owed(_server, stream, 3);
+        await Acknowledge(stream, [ids[0]]);
+        var answer = (await _server.Post($"/api/streams/{stream}/subscribers/n/ack",
+            Ids([ids[0], ids[1], ids[2], "nonsense"]), ("Prefer", preference))).Must(HttpStatusCode.OK);
+        Assert.Equal("""{"acknowledged":2,"already":1,"unknown":1}""", answer.Text);
+        Assert.Equal("return=minimal", answer.Header("Preference-Applied"));
+        Assert.Empty(await Pending(_server, stream));
+    }
+
+    [Theory]
+    [InlineData("return=representation")]
+    [InlineData("wait=5")]
+    public async Task Another_preference_changes_nothing(string preference)
+    {
+        var stream = $"other-{preference.Length}";
+        var ids = await Owed(_server, stream, 1);
+        var answer = (await _server.Post($"/api/streams/{stream}/subscribers/n/ack", Ids(ids),
+            ("Prefer", preference))).Must(HttpStatusCode.OK);
+        Assert.Equal(1, answer.Json.GetProperty("results").GetArrayLength());
+        Assert.Null(answer.Header("Preference-Applied"));
+    }
+
     [Fact]
     public async Task Up_to_a_cursor_only_what_was_delivered_is_acknowledged()
     {
