@@ -1,3 +1,4 @@
+using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Metrics;
@@ -5,6 +6,7 @@ using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Api.Webhooks;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api;
 
@@ -18,6 +20,7 @@ internal static class ApiParts
         services.AddSingleton<StartNotes>();
         MetricsParts.AddTo(services, options);
         services.AddHostedService<Draining>();
+        AddStore(services, options);
         engine.AddTo(builder, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
@@ -27,6 +30,23 @@ internal static class ApiParts
         services.AddSingleton<ConnectionTable>();
         HealthLog.AddTo(services);
         WebhookPushers.AddTo(services);
+    }
+
+    /// <summary>What is known of storage and of subscribers, whichever engine uses it.</summary>
+    private static void AddStore(IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
+            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
+        services.AddSingleton(provider =>
+        {
+            var circuit = provider.GetRequiredService<StoreCircuit>();
+            return new ReadinessCheck("store", () => circuit.Failure);
+        });
+        services.AddSingleton<StoreNews>();
+        services.AddSingleton<SubscriberTotals>();
+        services.AddSingleton(provider => new HealthFigure("retries processed",
+            () => provider.GetRequiredService<SubscriberTotals>().Now.Retried));
     }
 
     public static void MapEndpoints(WebApplication app)

@@ -16,12 +16,14 @@ public static class StreamGrains
     public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options)
     {
         AddMemory(services, options.MemoryBytes);
+        services.TryAddSingleton<SubscriberTotals>();
         services.AddSingleton(provider => new SubscriberGrainContext(
             provider.GetRequiredService<IEventLog>(),
             provider.GetService<ISubscriberLog>() ?? (ISubscriberLog)provider.GetRequiredService<IEventLog>(),
             options.Subscribers,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
-            provider.GetRequiredService<ILogger<SubscriberGrain>>()));
+            provider.GetRequiredService<ILogger<SubscriberGrain>>(),
+            provider.GetRequiredService<SubscriberTotals>()));
         return services.AddSingleton(provider => new StreamGrainContext(
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<FeedMemory>(),

@@ -1,5 +1,6 @@
 using OrleansEvents.Api;
 using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Streams;
@@ -9,7 +10,8 @@ namespace OrleansEvents.Silo;
 /// <summary>What a node does beside its silo, from when that has joined until nothing is read or published here any
 /// more: it asks storage whether it takes writes, for its readers and its <c>/readyz</c> to know.</summary>
 internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreCircuit circuit, StoreNews news,
-    Operations operations, Api.Options.ClusterOptions options, TimeProvider time) : BackgroundService
+    ServerMeter meter, SubscriberTotals totals, FeedMemory memory, Operations operations,
+    Api.Options.ClusterOptions options, TimeProvider time) : BackgroundService
 {
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -20,6 +22,9 @@ internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreC
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         news.Follow();
+        meter.Subscribers = () => totals.Now;
+        meter.BufferBytes = () => memory.Used;
+        meter.IsStoreDown = () => circuit.IsOpen;
         using var timer = new PeriodicTimer(options.StoreProbeEvery, time);
         try
         {

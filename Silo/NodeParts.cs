@@ -51,6 +51,12 @@ internal static class NodeParts
         {
             Defaults = EngineDefaults.Of(options.Streams),
             Limits = EngineDefaults.LimitsOf(options),
+            Subscribers = new()
+            {
+                Defaults = EngineDefaults.Of(options.Subscribers),
+                Limits = EngineDefaults.LimitsOf(options.Subscribers),
+                PerStream = options.Limits.SubscribersPerStream,
+            },
             MemoryBytes = options.Limits.MemoryBytes,
         });
         services.AddSingleton(provider =>

@@ -21,15 +21,6 @@ internal static class SiloParts
         services.AddHostedService(_ => new ProviderTables(connection.Providers));
         services.AddSingleton<IEventLog>(provider => OpenLog(options.Storage,
             provider.GetRequiredService<StartNotes>()));
-        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
-            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
-        services.AddSingleton(provider =>
-        {
-            var circuit = provider.GetRequiredService<StoreCircuit>();
-            return new ReadinessCheck("store", () => circuit.Failure);
-        });
-        services.AddSingleton<StoreNews>();
         if (options.Cluster.Role == ClusterRole.Edge) EdgeParts.AddTo(builder, options.Cluster, connection.Providers);
         else NodeParts.AddTo(builder, options, connection.Providers);
         services.AddClusterStreams(new NodeOptions

@@ -17,22 +17,10 @@ internal static class EmbeddedParts
     {
         services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<StartNotes>()));
-        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
-            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
-        services.AddSingleton<SubscriberTotals>();
-        services.AddSingleton(provider => new HealthFigure("retries processed",
-            () => provider.GetRequiredService<SubscriberTotals>().Now.Retried));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
             options.Limits.PatternStreams, options.Limits.SubscribersPerStream)));
         services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<EmbeddedStreams>());
-        services.AddSingleton(provider =>
-        {
-            var circuit = provider.GetRequiredService<StoreCircuit>();
-            return new ReadinessCheck("store", () => circuit.Failure);
-        });
-        services.AddSingleton<StoreNews>();
         services.AddHostedService<EngineLifetime>();
     }
 

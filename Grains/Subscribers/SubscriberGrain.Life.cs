@@ -141,6 +141,7 @@ internal sealed partial class SubscriberGrain
         var state = make(head.Seq);
         state.OweOlder(owed, Now);
         (_state, _handle, _position, _epoch) = (state, handle, head.Seq, head.Epoch);
+        _told = SubscriberFigures.CountsOf(state);
         (_isFollowing, _removed) = (true, null);
         context.Active[(_stream, _name)] = true;
         // Its own idleness says when to leave, not the silo's collection.
@@ -175,6 +176,8 @@ internal sealed partial class SubscriberGrain
     private void Unload()
     {
         context.Active.TryRemove((_stream, _name), out _);
+        context.Totals.Add(_told.Gone);
+        _told = default;
         _sessions.Clear();
         (_state, _isFollowing, _saveAtMs) = (null, false, long.MaxValue);
         DelayDeactivation(TimeSpan.Zero);

@@ -18,6 +18,9 @@ internal sealed partial class SubscriberGrain
     {
         if (_state is not { } state) return;
         var now = Now;
+        var figures = SubscriberFigures.Of(state);
+        context.Totals.Add(figures - _told);
+        _told = figures;
         if (state.TakeSharesChanged()) EndSessions();
         var woken = state.TakeWoken();
         foreach (var session in _sessions.Values)
@@ -30,6 +33,8 @@ internal sealed partial class SubscriberGrain
         Arm(Math.Min(Math.Min(_saveAtMs, _reportAtMs), Math.Min(NextSessionEndMs, state.NextDueMs(now))));
     }
 
+    /// <summary>What of it is in the totals: not what it counted before it was loaded.</summary>
+    private SubscriberFigures _told;
     private int _pendingTold;
     private long _pushAskedMs = long.MinValue / 2;
 

@@ -10,7 +10,8 @@ internal sealed record SubscriberGrainContext(
     ISubscriberLog Rows,
     SubscriberGrainOptions Options,
     TimeProvider Time,
-    ILogger<SubscriberGrain> Logger)
+    ILogger<SubscriberGrain> Logger,
+    SubscriberTotals Totals)
 {
     public Instant Now => Instant.Of(Time);
 
