@@ -1,4 +1,6 @@
+using Orleans.Serialization.TypeSystem;
 using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
@@ -96,9 +98,10 @@ public sealed partial class ClusterStreams
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers()
     {
-        if (_context.Subscribers is not { } here) return [];
-        var described = await Task.WhenAll(here.Active.Keys.Select(async key =>
-            (key.Stream, Outcome: await DescribeSubscriber(key.Stream, key.Name))));
+        var active = await _context.Grains.GetGrain<IManagementGrain>(0)
+            .GetDetailedGrainStatistics([RuntimeTypeNameFormatter.Format(typeof(SubscriberGrain))]);
+        var described = await Task.WhenAll(active.Select(each => each.GrainId.Key.ToString()!.Split('/'))
+            .Select(async key => (Stream: key[0], Outcome: await DescribeSubscriber(key[0], key[1]))));
         return [.. described.Where(each => each.Outcome.Refusal is null)
             .Select(each => new OpenSubscriber(each.Stream, each.Outcome.Value!))
             .OrderBy(each => each.Stream, StringComparer.Ordinal)

@@ -143,7 +143,6 @@ internal sealed partial class SubscriberGrain
         (_state, _handle, _position, _epoch) = (state, handle, head.Seq, head.Epoch);
         _told = SubscriberFigures.CountsOf(state);
         (_isFollowing, _removed) = (true, null);
-        context.Active[(_stream, _name)] = true;
         // Its own idleness says when to leave, not the silo's collection.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Turned();
@@ -175,7 +174,6 @@ internal sealed partial class SubscriberGrain
 
     private void Unload()
     {
-        context.Active.TryRemove((_stream, _name), out _);
         context.Totals.Add(_told.Gone);
         _told = default;
         _sessions.Clear();

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansEvents.Streams;
 
@@ -14,9 +13,6 @@ internal sealed record SubscriberGrainContext(
     SubscriberTotals Totals)
 {
     public Instant Now => Instant.Of(Time);
-
-    /// <summary>The subscribers that live here: stream and name.</summary>
-    public ConcurrentDictionary<(string Stream, string Name), bool> Active { get; } = new();
 
     /// <summary>Who is told here of a subscriber that has something to push.</summary>
     public Action<string, string>? PushWanted { get; set; }

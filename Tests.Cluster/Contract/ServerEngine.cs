@@ -11,6 +11,9 @@ namespace OrleansEvents.Tests.Http;
 /// own. Requests go to the first; about half of the streams are the second's.</summary>
 internal sealed class ServerEngine : IAsyncDisposable
 {
+    /// <summary>Whether a server is several nodes, each of which knows its own part.</summary>
+    public static bool IsCluster => true;
+
     private static int s_clusters;
     private readonly string _cluster = $"test-{Environment.ProcessId}-{Interlocked.Increment(ref s_clusters)}";
     private PostgresOptions? _schema;

@@ -8,6 +8,9 @@ namespace OrleansEvents.Tests.Http;
 /// tests of the contract with another.</summary>
 internal sealed class ServerEngine : IAsyncDisposable
 {
+    /// <summary>Whether a server is several nodes, each of which knows its own part.</summary>
+    public static bool IsCluster => false;
+
     private readonly string? _folder;
 
     private ServerEngine(string? folder) => _folder = folder;
