@@ -47,8 +47,8 @@ internal static class SiloHost
     {
         var defaults = new SettingsSource();
         Set("Storage:Store", "postgres");
-        // When a node is lost Orleans tells of each call that fails, with its stack: whose doing it is, is said once. So it is
-        // when storage does not answer.
+        // When a node is lost Orleans tells of each call that fails, with its stack: whose doing it is, is said once.
+        // So it is when storage does not answer.
         Set("Logging:LogLevel:Orleans", "Error");
         Set("Logging:LogLevel:Orleans.Runtime.GrainDirectory", "Critical");
         Set("Logging:LogLevel:Orleans.Runtime.ReminderService", "Critical");

@@ -140,7 +140,8 @@ public sealed class NodeTests(PostgresServer postgres, ITestOutputHelper output)
 
         await cluster[1].Freeze();
         // In the kernel's hands: the frozen node takes it as soon as it wakes.
-        var late = cluster.Http.TrySendAsync(HttpMethod.Post, cluster[1].Address, $"/api/streams/{stream}/events",
+        using var patient = new HttpClient { Timeout = TimeSpan.FromMinutes(2) };
+        var late = patient.TrySendAsync(HttpMethod.Post, cluster[1].Address, $"/api/streams/{stream}/events",
             """{"type":"tick","key":"late","critical":true,"data":-1}""");
         await cluster.Publish(0, stream, 2);
         await Task.Delay(TimeSpan.FromSeconds(seconds), TestContext.Current.CancellationToken);
