@@ -74,6 +74,11 @@ public interface ISubscriberGrain : IGrainWithStringKey
     /// With 0 it is only asked to report.</summary>
     [Alias("Lapse"), ResponseTimeout("00:00:05")]
     Task Lapse(long through);
+
+    /// <summary>The stream was deleted, and the subscriber with it.</summary>
+    /// <param name="stream">The stream's number in the log.</param>
+    [Alias("Orphan"), ResponseTimeout("00:00:05")]
+    Task Orphan(long stream);
 }
 
 /// <summary>A node's ear for the sessions of its readers. What is lost is asked for by the node.</summary>

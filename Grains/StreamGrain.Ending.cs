@@ -1,10 +1,14 @@
 using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
 
 internal sealed partial class StreamGrain
 {
+    /// <summary>For so long a deletion waits for its subscribers to hear of it.</summary>
+    private static readonly TimeSpan OrphansWait = TimeSpan.FromSeconds(2);
+
     public async Task<Outcome<DescribedStream>> Complete()
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
@@ -24,6 +28,8 @@ internal sealed partial class StreamGrain
     public async Task<Outcome<long>> Delete()
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
+        long head;
+        OwedSubscribers owing;
         await _life.WaitAsync();
         try
         {
@@ -31,12 +37,15 @@ internal sealed partial class StreamGrain
             // A completed stream can still be deleted.
             stream.BeginEnd();
             if (!await End(stream, StreamState.Deleted)) return StoreUnavailable;
-            return Forget(stream);
+            owing = _owing;
+            head = Forget(stream);
         }
         finally
         {
             _life.Release();
         }
+        await Task.WhenAny(owing.Orphan(), Task.Delay(OrphansWait, context.Time));
+        return head;
     }
 
     /// <summary>Records the end of a stream to which nothing is appended any more.</summary>

@@ -13,6 +13,8 @@ internal sealed partial class ClusterSession
     private List<SessionAct> _acts = [];
     private TaskCompletionSource _sent = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isSending;
+    private bool _isMoreAsked;
+    private bool _isWordWanted;
     private long _number;
     private long _takeNumber;
     private long _taken;
@@ -88,18 +90,19 @@ internal sealed partial class ClusterSession
             lock (_gate)
             {
                 batch = new SessionBatch(Id, _epoch, ++_number, _taken, [.. _acts]);
-                _acts = [];
+                (_acts, _isWordWanted) = ([], false);
             }
             if (!await Deliver(batch)) break;
             lock (_gate)
             {
-                if (_acts.Count > 0) continue;
+                if (_acts.Count > 0 || _isWordWanted) continue;
                 _isSending = false;
                 _sent.TrySetResult();
                 _sent = new(TaskCreationOptions.RunContinuationsAsynchronously);
-                if (!_disposed) return;
+                if (_disposed) break;
             }
-            break;
+            if (HasNoMore) Woken?.Invoke();
+            return;
         }
         Leave();
     }

@@ -45,7 +45,24 @@ internal sealed partial class ClusterSession : ISubscriberSession
 
     public int PendingCount => _status.Pending;
 
-    public bool HasMore => !IsOver && _status.HasMore;
+    /// <summary>Something that the grain was not asked may have changed it: it is asked, and until it has answered, and
+    /// all else that was told it, there may be more.</summary>
+    public bool HasMore
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (IsOver) return false;
+                if (!_isMoreAsked)
+                {
+                    (_isMoreAsked, _isWordWanted) = (true, true);
+                    Send_UnderLock();
+                }
+                return _isSending || _status.HasMore;
+            }
+        }
+    }
 
     public bool IsOver => _isOver || _status.IsOver;
 
@@ -138,7 +155,7 @@ internal sealed partial class ClusterSession : ISubscriberSession
             if (session != Id || status.Version <= _status.Version) return;
             _status = status;
         }
-        if (status.MayTake || status.IsOver || status.Pending == 0) Woken?.Invoke();
+        if (status.MayTake || status.IsOver || status.Pending == 0 || HasNoMore) Woken?.Invoke();
     }
 
     /// <summary>Completes when all that was done so far is known to the grain.</summary>
@@ -146,6 +163,9 @@ internal sealed partial class ClusterSession : ISubscriberSession
     {
         lock (_gate) return _isSending || _acts.Count > 0 ? _sent.Task : Task.CompletedTask;
     }
+
+    /// <summary>Whether somebody waits for the last of what is owed, and it has come.</summary>
+    private bool HasNoMore => _isMoreAsked && !_isSending && !_status.HasMore;
 
     private void Know_UnderLock(SessionAct line, ReadOnlySpan<byte> carries)
     {

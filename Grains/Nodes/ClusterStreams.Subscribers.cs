@@ -51,8 +51,17 @@ public sealed partial class ClusterStreams
         Called(() => Grain(stream, subscriber).Describe());
 
     /// <inheritdoc/>
-    public ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel) =>
-        Called(() => Grain(stream, subscriber).Remove(), cancel);
+    public async ValueTask<Outcome<int>> RemoveSubscriber(string stream, string subscriber, CancellationToken cancel)
+    {
+        var tries = 0;
+        var removed = await Called(() =>
+        {
+            tries++;
+            return Grain(stream, subscriber).Remove();
+        }, cancel);
+        // What a try did whose answer was lost.
+        return tries > 1 && removed.Refusal is { Code: Streams.ErrorCode.NotFound } ? 0 : removed;
+    }
 
     /// <inheritdoc/>
     public async ValueTask<Outcome<IReadOnlyList<Acknowledged>>> Acknowledge(string stream, string subscriber,

@@ -39,7 +39,7 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
             return Refuse(new Refusal(Streams.ErrorCode.StoreUnavailable, "Storage does not answer.",
                 TimeSpan.FromSeconds(1)));
         }
-        lease.Matched = matched;
+        await lease.Begin(matched, follow);
         return lease;
 
         Outcome<IPatternLease> Refuse(Refusal refusal)
@@ -169,12 +169,26 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
     {
         private readonly Lock _lock = new();
         private readonly Dictionary<string, StreamFeed?> _held = new(StringComparer.Ordinal);
+        // What is told while the streams that are there are being taken; null after.
+        private List<string>? _later = [];
         private bool _told;
         private bool _isOver;
 
         public StreamPattern Pattern { get; } = pattern;
 
-        public IReadOnlyList<FeedLease> Matched { get; set; } = [];
+        public IReadOnlyList<FeedLease> Matched { get; private set; } = [];
+
+        /// <summary>The streams that were there are taken; those that were told of meanwhile appear.</summary>
+        public async ValueTask Begin(IReadOnlyList<FeedLease> matched, Func<string, ValueTask<Outcome<FeedLease>>> follow)
+        {
+            List<string> later;
+            lock (_lock)
+            {
+                Matched = matched;
+                (later, _later) = (_later!, null);
+            }
+            foreach (var name in later) await Offer(name, follow);
+        }
 
         public void Dispose()
         {
@@ -211,6 +225,11 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
 
         public async ValueTask Offer(string name, Func<string, ValueTask<Outcome<FeedLease>>> follow)
         {
+            lock (_lock)
+            {
+                _later?.Add(name);
+                if (_later is not null) return;
+            }
             var (lease, full) = await Take(name, follow);
             if (lease is not null) appeared(lease);
             else if (full && !Interlocked.Exchange(ref _told, true)) appeared(null);

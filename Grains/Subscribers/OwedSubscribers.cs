@@ -167,6 +167,11 @@ internal sealed partial class OwedSubscribers(string stream, IGrainFactory grain
             if (!entry.IsRemoved && entry.DoneThrough < through) Ask(entry, through, now);
     }
 
+    /// <summary>The stream was deleted: who may be loaded is told. Who misses it finds it by its report.</summary>
+    public Task Orphan() =>
+        Task.WhenAll(_all.Values.Where(each => each.MayBeLoaded).Select(each => Try(each, grain =>
+            grain.Orphan(_handle.Id))));
+
     private long LastRecent => _recent.Count > 0 ? _recent[^1].Seq : 0;
 
     private void Show(EventStream open, Owing entry)
@@ -217,16 +222,16 @@ internal sealed partial class OwedSubscribers(string stream, IGrainFactory grain
     {
         if (now.Ms - entry.AskedMs < AskAgainMs) return;
         entry.AskedMs = now.Ms;
-        _ = Ask(entry, through);
+        _ = Try(entry, grain => grain.Lapse(through));
     }
 
-    private async Task Ask(Owing entry, long through)
+    private async Task Try(Owing entry, Func<ISubscriberGrain, Task> call)
     {
         try
         {
-            await Grain(entry).Lapse(through);
+            await call(Grain(entry));
         }
-#pragma warning disable CA1031 // It is asked again.
+#pragma warning disable CA1031 // It is asked again, or asks.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -36,6 +36,10 @@ internal sealed class Owing(string name)
     /// <summary>When that ends unless it reports, monotonic.</summary>
     public long LeaseEndsMs { get; private set; }
 
+    /// <summary>Whether it may be loaded somewhere: one that was not heard of since the stream was opened may
+    /// be.</summary>
+    public bool MayBeLoaded => !IsRemoved && (IsFollowing || LeaseEndsMs == 0);
+
     /// <summary>Everything up to here was told to it.</summary>
     public long Told { get; set; }
 

@@ -39,6 +39,13 @@ internal sealed partial class SubscriberGrain
         await Report();
     }
 
+    public Task Orphan(long stream)
+    {
+        // Readers hear of it on the line.
+        if (_state is not null && _handle.Stream == stream) Unload();
+        return Task.CompletedTask;
+    }
+
     /// <summary>False: something before it was missed.</summary>
     private bool Take(OwedPush push)
     {

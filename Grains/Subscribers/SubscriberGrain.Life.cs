@@ -142,12 +142,13 @@ internal sealed partial class SubscriberGrain
         state.OweOlder(owed, Now);
         (_state, _handle, _position, _epoch) = (state, handle, head.Seq, head.Epoch);
         _told = SubscriberFigures.CountsOf(state);
-        (_isFollowing, _removed) = (true, null);
+        _isFollowing = true;
         // Its own idleness says when to leave, not the silo's collection.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Turned();
         await Report();
-        return null;
+        // Deleted meanwhile, or another's.
+        return _state is null ? Untaken : null;
     }
 
     private bool _isTombstone;
@@ -178,13 +179,17 @@ internal sealed partial class SubscriberGrain
         _told = default;
         _sessions.Clear();
         (_state, _isFollowing, _saveAtMs) = (null, false, long.MaxValue);
+        // What is under way is not for whoever is loaded next.
+        _nextSave?.TrySetResult(false);
+        (_nextSave, _isSaving) = (null, false);
         DelayDeactivation(TimeSpan.Zero);
     }
 
     /// <summary>Another owner has its row: this one holds nothing that counts any more.</summary>
     private void Leave(LogFencedException fenced)
     {
-        if (_isFenced) return;
+        // What was under way when it was unloaded is nobody's.
+        if (_isFenced || _state is null) return;
         _isFenced = true;
         Fenced(context.Logger, _stream, _name, fenced.Message);
         SendSessionsOn();

@@ -89,6 +89,11 @@ internal sealed partial class SubscriberGrain
             var ok = await Attempt(async () => parked = await Write(state, handle, save, parkedMs));
             if (parked.Count > 0) Parked(context.Logger, parked.Count, _stream, _name);
             state.Saved(save, ok, parked, parkedMs, Now);
+            if (_state != state)
+            {
+                waiting.TrySetResult(ok);
+                return;
+            }
             _noSaveBeforeMs = ok ? 0 : Now.Ms + CheckpointMs;
             Turned();
             waiting.TrySetResult(ok);

@@ -66,19 +66,20 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
     }
 
     public async Task<Outcome<SubscriberDescription>> Describe() =>
-        await Load() is { } refused ? refused : Described(_state!);
+        await Load() is { } refused ? refused : _state is { } state ? Described(state) : Untaken;
 
     public async Task<Outcome<int>> Remove()
     {
-        if (await Load() is { } refused)
-            return refused.Code == Streams.ErrorCode.NotFound && _removed is { } again ? again : refused;
+        if (await Load() is { } refused) return refused;
+        if (_state is not { } state) return Untaken;
         // Saved with its state, so that no later save of an acknowledgement brings it back.
-        var ok = await Save(state =>
+        var ok = await Save(_ =>
         {
             state.RemovedMs ??= Now.UnixMs;
             return true;
         });
-        if (_state is not { } state) return _removed is { } other ? other : Untaken;
+        // It has another owner, or was removed by another call.
+        if (_state != state) return _isFenced ? Untaken : NoSubscriber;
         if (!ok)
         {
             state.RemovedMs = null;
@@ -87,9 +88,9 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
         var pending = state.PendingCount;
         SubscriberRemoved(context.Logger, _stream, _name, pending);
         await ReportRemoved();
+        if (_state != state) return pending;
         EndSessions();
         Unload();
-        _removed = pending;
         await Remind();
         return pending;
     }
@@ -170,8 +171,6 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
     }
 
     public void Dispose() => _life.Dispose();
-
-    private int? _removed;
 
     private Cursor At(long seq) => new(_epoch, seq);
 
