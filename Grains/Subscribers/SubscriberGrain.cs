@@ -22,6 +22,8 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
     /// once.</summary>
     public static readonly TimeSpan TombstoneAge = TimeSpan.FromHours(1);
 
+    private static readonly TimeSpan RoomWait = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _life = new(1, 1);
     private string _stream = "";
     private string _name = "";
@@ -118,6 +120,9 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
         });
         if (refusal is { } refused) return refused;
         if (begun is not { } results) return Untaken;
+        // Whoever acknowledged may publish: the owner is to know that there is room.
+        if (saved && _state is { Policy.Overflow: OverflowRule.Block })
+            await Task.WhenAny(Report(), Task.Delay(RoomWait, context.Time));
         return !saved && results.Any(each => each.Result == AckResult.Acknowledged) ? Untaken : results;
     }
 
