@@ -179,7 +179,8 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
         public IReadOnlyList<FeedLease> Matched { get; private set; } = [];
 
         /// <summary>The streams that were there are taken; those that were told of meanwhile appear.</summary>
-        public async ValueTask Begin(IReadOnlyList<FeedLease> matched, Func<string, ValueTask<Outcome<FeedLease>>> follow)
+        public async ValueTask Begin(IReadOnlyList<FeedLease> matched,
+            Func<string, ValueTask<Outcome<FeedLease>>> follow)
         {
             List<string> later;
             lock (_lock)
