@@ -10,7 +10,8 @@ namespace OrleansEvents.Api;
 /// <summary>Puts the application together from nothing: only what is used is registered, for a quick start.</summary>
 internal static class ApiBuilder
 {
-    public static WebApplication Build(Settings settings, StartGate gate, Action<IServiceCollection>? configure)
+    public static WebApplication Build(Settings settings, ApiEngine engine, StartGate gate,
+        Action<IServiceCollection>? configure)
     {
         var options = settings.Options;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
@@ -29,7 +30,7 @@ internal static class ApiBuilder
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout =
             options.Shutdown.Drain + options.Shutdown.Close + TimeSpan.FromSeconds(5));
         options.AddTo(builder.Services);
-        ApiParts.ConfigureServices(builder.Services, options);
+        ApiParts.ConfigureServices(builder, options, engine);
         configure?.Invoke(builder.Services);
 
         var app = builder.Build();

@@ -3,27 +3,28 @@ using OrleansEvents.Api.Options;
 
 namespace OrleansEvents.Api;
 
-/// <summary>The embedded server: reads its settings, builds the application and runs it to its end.</summary>
+/// <summary>The server over any engine: reads its settings, builds the application and runs it to its end.</summary>
 internal static class ApiHost
 {
     public static string Version { get; } = typeof(ApiHost).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     /// <summary>The whole program. Returns its exit code: 0 after a graceful stop, 2 for a refused start.</summary>
-    public static async Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(string[] args, ApiEngine? engine = null)
     {
+        engine ??= ApiEngine.Embedded;
         try
         {
-            var line = CommandLine.Parse(args);
+            var line = CommandLine.Parse(args, engine.ShortOptions);
             if (line.WantsHelp || line.WantsVersion || line.WantsLimits)
             {
-                await Console.Out.WriteAsync(line.WantsHelp ? CommandLine.Help + "\n"
+                await Console.Out.WriteAsync(line.WantsHelp ? engine.Help + "\n"
                     : line.WantsVersion ? $"OrleansEvents {Version}\n" : LimitsPage.Make());
                 return 0;
             }
 
             using var survived = FileSizeLimit.Survive();
-            await using var running = await StartAsync(args);
+            await using var running = await StartAsync(args, engine: engine);
             await Console.Out.WriteLineAsync(Banner.Text(running.Addresses, running.Options));
             await running.App.WaitForShutdownAsync();
             return 0;
@@ -40,15 +41,17 @@ internal static class ApiHost
     /// <param name="args">As on the command line.</param>
     /// <param name="configure">Adds to or replaces what the server registers; called last.</param>
     /// <param name="map">Maps further endpoints.</param>
+    /// <param name="engine">What is behind the Api; the embedded engine when none is given.</param>
     /// <param name="cancel">Gives up starting.</param>
     public static async Task<RunningApi> StartAsync(
         string[] args, Action<IServiceCollection>? configure = null, Action<IEndpointRouteBuilder>? map = null,
-        CancellationToken cancel = default)
+        ApiEngine? engine = null, CancellationToken cancel = default)
     {
-        var settings = Settings.Load(CommandLine.Parse(args).Settings, AppContext.BaseDirectory,
-            Directory.GetCurrentDirectory(), Environment.GetEnvironmentVariables());
+        engine ??= ApiEngine.Embedded;
+        var settings = Settings.Load(CommandLine.Parse(args, engine.ShortOptions).Settings, AppContext.BaseDirectory,
+            Directory.GetCurrentDirectory(), Environment.GetEnvironmentVariables(), engine.Defaults);
         var gate = new StartGate();
-        var app = ApiBuilder.Build(settings, gate, configure);
+        var app = ApiBuilder.Build(settings, engine, gate, configure);
         map?.Invoke(app);
         var isMade = false;
         try
@@ -64,7 +67,7 @@ internal static class ApiHost
         catch (Exception failure)
         {
             await Abandon(app, isMade);
-            if (Refusals.Of(failure, settings.Options) is { } refused)
+            if ((engine.Refuse(failure, settings.Options) ?? Refusals.Of(failure, settings.Options)) is { } refused)
                 throw refused;
             throw;
         }
@@ -86,9 +89,10 @@ internal static class ApiHost
         {
             if (isMade) await app.StopAsync();
         }
-        catch (ArgumentNullException)
+        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException
+            or OperationCanceledException or AggregateException)
         {
-            // The host's own, when a service of its could not even be made: then nothing has started.
+            // What could not start or not even be made may not be able to stop. The failure to tell of is the first.
         }
         finally
         {

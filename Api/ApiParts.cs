@@ -6,18 +6,22 @@ using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Api.Webhooks;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api;
 
 /// <summary>What this server is made of: the services it registers and the endpoints it maps.</summary>
 internal static class ApiParts
 {
-    public static void ConfigureServices(IServiceCollection services, ServerOptions options)
+    public static void ConfigureServices(WebApplicationBuilder builder, ServerOptions options, ApiEngine engine)
     {
+        var services = builder.Services;
         services.AddSingleton(ReadinessCheck.OfServer);
         services.AddSingleton<StartNotes>();
         MetricsParts.AddTo(services, options);
-        EmbeddedParts.AddTo(services, options);
+        services.AddHostedService<Draining>();
+        AddStore(services, options);
+        engine.AddTo(builder, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
         services.AddSingleton<PublishEndpoint>();
@@ -26,6 +30,23 @@ internal static class ApiParts
         services.AddSingleton<ConnectionTable>();
         HealthLog.AddTo(services);
         WebhookPushers.AddTo(services);
+    }
+
+    /// <summary>What is known of storage and of subscribers, whichever engine uses it.</summary>
+    private static void AddStore(IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
+            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
+        services.AddSingleton(provider =>
+        {
+            var circuit = provider.GetRequiredService<StoreCircuit>();
+            return new ReadinessCheck("store", () => circuit.Failure);
+        });
+        services.AddSingleton<StoreNews>();
+        services.AddSingleton<SubscriberTotals>();
+        services.AddSingleton(provider => new HealthFigure("retries processed",
+            () => provider.GetRequiredService<SubscriberTotals>().Now.Retried));
     }
 
     public static void MapEndpoints(WebApplication app)

@@ -22,7 +22,7 @@ public sealed record ReadPage(
 
 /// <summary>What the owner knows of its stream.</summary>
 /// <param name="Settings">As they are now.</param>
-/// <param name="Completed">Whether it has ended.</param>
+/// <param name="History">Its past.</param>
 /// <param name="Head">The newest visible event.</param>
 /// <param name="Floor">Everything above this number is in the buffer.</param>
 /// <param name="Events">Events in the buffer.</param>
@@ -30,11 +30,13 @@ public sealed record ReadPage(
 /// <param name="StoredEvents">Events in storage.</param>
 /// <param name="StoredBytes">Bytes of their frames.</param>
 /// <param name="Taps">Nodes that listen.</param>
+/// <param name="Readers">Readers on those nodes, as of a few seconds ago.</param>
+/// <param name="Subscribers">The names of its subscribers, in order.</param>
 /// <param name="CreatedMs">When it was made, Unix milliseconds.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.DescribedStream")]
 public sealed record DescribedStream(
     [property: Id(0)] StreamSettings Settings,
-    [property: Id(1)] bool Completed,
+    [property: Id(1)] StreamHistory History,
     [property: Id(2)] Cursor Head,
     [property: Id(3)] long Floor,
     [property: Id(4)] int Events,
@@ -42,4 +44,24 @@ public sealed record DescribedStream(
     [property: Id(6)] long StoredEvents,
     [property: Id(7)] long StoredBytes,
     [property: Id(8)] int Taps,
-    [property: Id(9)] long CreatedMs);
+    [property: Id(9)] long CreatedMs,
+    [property: Id(10)] int Readers,
+    [property: Id(11)] string[] Subscribers);
+
+/// <summary>What the owner has for a node's copy of its buffer.</summary>
+/// <param name="Filling">How it goes on from the copy's position.</param>
+/// <param name="After">Behind which number.</param>
+/// <param name="Head">How far the copy is when it has the events.</param>
+/// <param name="More">Whether there is more.</param>
+/// <param name="Events">The events, oldest first.</param>
+/// <param name="ViewNo">The number of the owner's view.</param>
+/// <param name="View">The view.</param>
+[GenerateSerializer, Immutable, Alias("OrleansEvents.FillPage")]
+public sealed record FillPage(
+    [property: Id(0)] ReplicaFilling Filling,
+    [property: Id(1)] long After,
+    [property: Id(2)] long Head,
+    [property: Id(3)] bool More,
+    [property: Id(4)] PackedRun Events,
+    [property: Id(5)] long ViewNo,
+    [property: Id(6)] StreamView View);

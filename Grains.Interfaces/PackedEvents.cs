@@ -29,14 +29,35 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
     /// <summary>Packs checked events; nothing of their memory is kept.</summary>
     public static PackedEvents Of(ReadOnlySpan<NewEvent> events)
     {
+        var bytes = new byte[LengthOf(events)];
+        Write(events, bytes);
+        return new(events.Length, bytes);
+    }
+
+    /// <summary>Packs the events of several requests, one behind the other.</summary>
+    /// <param name="requests">The events of each.</param>
+    /// <param name="length">What <see cref="LengthOf"/> says of all together.</param>
+    public static PackedEvents Of(IReadOnlyList<ReadOnlyMemory<NewEvent>> requests, int length)
+    {
+        var bytes = new byte[length];
+        var rest = bytes.AsSpan();
+        var count = 0;
+        foreach (var events in requests)
+        {
+            rest = Write(events.Span, rest);
+            count += events.Length;
+        }
+        return new(count, bytes);
+    }
+
+    /// <summary>Bytes that events take when they are packed.</summary>
+    public static int LengthOf(ReadOnlySpan<NewEvent> events)
+    {
         var length = 0;
         foreach (ref readonly var @event in events)
             length += HeadLength + @event.Type.Length + KeyLength(@event) + @event.Data.Length
                 + @event.CloudEvent.Length + @event.TraceParent.Length;
-        var bytes = new byte[length];
-        var rest = bytes.AsSpan();
-        foreach (ref readonly var @event in events) rest = rest[Write(@event, rest)..];
-        return new(events.Length, bytes);
+        return length;
     }
 
     /// <summary>The events; their memories lie in <see cref="Bytes"/>. Throws <see cref="FormatException"/> for what
@@ -51,6 +72,12 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
     }
 
     private static int KeyLength(in NewEvent @event) => @event.Key is null ? 0 : Encoding.UTF8.GetByteCount(@event.Key);
+
+    private static Span<byte> Write(ReadOnlySpan<NewEvent> events, Span<byte> to)
+    {
+        foreach (ref readonly var @event in events) to = to[Write(@event, to)..];
+        return to;
+    }
 
     private static int Write(in NewEvent @event, Span<byte> to)
     {

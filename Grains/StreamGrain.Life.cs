@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
 
@@ -14,13 +15,23 @@ internal sealed partial class StreamGrain
     private IGrainTimer _timer = null!;
     private long _lookAtMs = long.MaxValue;
     private bool _isAbsent;
+    private TaskScheduler _scheduler = null!;
+
+    public long LastActivityMs => _stream?.LastActivityMs ?? 0;
+
+    public long HeldBytes => _feed.Bytes;
+
+    /// <summary>Gives the ring's memory back, in a turn of the grain's own.</summary>
+    public void EvictAll() => Task.Factory.StartNew(() => _stream?.EvictAll(), CancellationToken.None,
+        TaskCreationOptions.DenyChildAttach, _scheduler);
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _name = this.GetPrimaryKeyString();
         _badName = StreamName.Check(_name);
-        _feed = new StreamFeed(_name, context.Memory);
-        _taps = new StreamTaps(_feed, context.Options, logger);
+        NewFeed();
+        context.Budget.Add(this);
+        _scheduler = TaskScheduler.Current;
         _timer = this.RegisterGrainTimer(
             static (StreamGrain grain, CancellationToken _) => grain.Look(),
             this,
@@ -36,7 +47,7 @@ internal sealed partial class StreamGrain
     /// <summary>Closes gracefully, so that the next activation goes on where this one ended, with its ring.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _taps.Close();
+        context.Budget.Remove(this);
         if (_stream is { } stream)
         {
             if (!_isFenced && !stream.HasStaged && !stream.NeedsReopen)
@@ -48,6 +59,14 @@ internal sealed partial class StreamGrain
             }
             stream.EvictAll();
         }
+        _taps.Leave();
+    }
+
+    private void NewFeed()
+    {
+        _feed = new StreamFeed(_name, context.Memory);
+        _taps = new StreamTaps(_feed, context.Options, logger);
+        _owing = new OwedSubscribers(_name, GrainFactory, context.Options.Subscribers, logger);
     }
 
     /// <summary>Opens the stream unless it is open; why it is not, or null.</summary>
@@ -76,19 +95,26 @@ internal sealed partial class StreamGrain
     {
         OpenedStream? found = null;
         EventRun? ring = null;
+        IReadOnlyList<OwedMark> owed = [];
         var deleted = false;
         var ok = await Attempt(async () =>
         {
             found = await context.Log.Open(_name, context.NewEpoch(), create, context.Now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(_name);
             else ring = found.Closed?.Ring ?? await ReadNewest(found);
-            if (found is not null) found = await Pin(found);
+            if (found is not null) (found, owed) = (await Pin(found), await ReadOwedOf(found));
         });
         _isAbsent = ok && found is null;
-        if (_isAbsent) _feed.MarkMissing(deleted);
+        if (_isAbsent) MarkMissing(deleted);
         if (!ok || found is null) return false;
-        using (ring) Begin(found, ring!);
+        using (ring) Begin(found, ring!, owed);
         return true;
+    }
+
+    private void MarkMissing(bool deleted)
+    {
+        _feed.MarkMissing(deleted);
+        _taps.See(context.Options.Defaults);
     }
 
     /// <summary>A stream that is durable by default is from now on whole on storage, which is recorded together with
@@ -110,14 +136,17 @@ internal sealed partial class StreamGrain
     private StreamSettings SettingsOf(OpenedStream opened) =>
         opened.Settings is null ? context.Options.Defaults : StreamSettings.Parse(opened.Settings);
 
-    private void Begin(OpenedStream opened, EventRun ring)
+    private void Begin(OpenedStream opened, EventRun ring, IReadOnlyList<OwedMark> owed)
     {
         _stream = new EventStream(_feed, opened, SettingsOf(opened), ring, context.Options.Limits, context.Now);
+        _owing.Load(opened, owed);
+        _stream.Shown = opened.Subscribers.Count > 0 ? [] : null;
         Used();
         // The stream's own idleAfter says when to leave, not the silo's collection of idle grains.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
+        StreamDirectory.Announce(GrainFactory, _name);
     }
 
     /// <summary>The deadline that was asked for has come.</summary>
@@ -131,7 +160,9 @@ internal sealed partial class StreamGrain
             Arm();
             return Task.CompletedTask;
         }
+        stream.AcknowledgedThrough = _owing.DoneThrough;
         var (handle, through) = (stream.Handle, stream.Tick(now));
+        LookAtSubscribers(stream, now);
         if (through > 0) _ = Attempt(() => context.Log.Trim(handle, through, now.UnixMs));
         if (IdleAtMs <= now.Ms)
         {
@@ -146,7 +177,8 @@ internal sealed partial class StreamGrain
     private void Arm()
     {
         var now = context.Now;
-        var dueMs = Math.Min(_taps.NextExpiryMs, Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
+        var dueMs = Math.Min(Math.Min(_taps.NextExpiryMs, _owing.NextTickMs(now)),
+            Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
         if (dueMs >= _lookAtMs) return;
         _lookAtMs = dueMs;
         var wait = Math.Clamp(dueMs - now.Ms, (long)FinestLook.TotalMilliseconds, int.MaxValue);
@@ -159,7 +191,8 @@ internal sealed partial class StreamGrain
         if (await Attempt(() => context.Log.Probe())) DeactivateOnIdle();
     }
 
-    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || stream.HasStaged || stream.NeedsReopen
+    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || _owing.AreFollowing
+        || stream.HasStaged || stream.NeedsReopen
         ? long.MaxValue
         : Math.Max(stream.OrdinaryKeysUntilMs,
             Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);

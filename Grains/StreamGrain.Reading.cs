@@ -31,6 +31,29 @@ internal sealed partial class StreamGrain
         }
     }
 
+    public async Task<Outcome<PackedRun>> ReadStored(long after, int maxEvents, int maxBytes)
+    {
+        if (await EnsureOpen(create: false) is { } closed) return closed;
+        Used();
+        using var run = new EventRun();
+        var reached = await ReadStored(run, after, Math.Clamp(maxEvents, 1, MostEvents),
+            Math.Clamp(maxBytes, 1, MostBytes));
+        return reached is null ? StoreUnavailable : PackedRun.Of(run);
+    }
+
+    public async Task<Outcome<FillPage>> Fill(Cursor position, int maxBytes)
+    {
+        if (await EnsureOpen(create: false) is { Code: not Streams.ErrorCode.NotFound } closed) return closed;
+        Used();
+        var (filling, after) = StreamReplica.From(_feed, position);
+        using var run = new EventRun();
+        var reached = ReadRing(run, after, MostEvents, Math.Clamp(maxBytes, 1, MostBytes));
+        // The view in the same turn as the events.
+        _taps.See(_stream?.Settings ?? context.Options.Defaults);
+        return new FillPage(filling, after, reached, reached < _feed.Head, PackedRun.Of(run), _taps.ViewNo,
+            _taps.View);
+    }
+
     /// <summary>Reads on behind the ring; returns what has been passed then, null without storage's answer.</summary>
     private async Task<long?> ReadStored(EventRun into, long after, int maxEvents, int maxBytes)
     {

@@ -12,12 +12,16 @@ internal sealed partial class StreamGrain
     /// <summary>The end of every turn that changed the state machine: begins what it decided.</summary>
     private void Turned()
     {
-        var stream = _stream!;
+        // Deleted, while a write of no consequence was under way.
+        if (_stream is not { } stream) return;
         if (stream.NextCommit() is { } commit) _ = Commit(stream, stream.Handle, commit);
         if (stream.BeginReserve() is { } through) _ = Reserve(stream, stream.Handle, through);
         if (!_isFenced && stream.BeginReopen() is { } at) _ = Reopen(stream, stream.Handle, at.Confirmed, at.Next);
+        _owing.Told(stream, _feed.Head);
+        _taps.See(stream.Settings);
         _feed.Wake();
         Arm();
+        context.Budget.Keep();
     }
 
     private async Task Commit(EventStream stream, LogHandle handle, CommitWork work)

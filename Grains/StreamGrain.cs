@@ -15,12 +15,13 @@ namespace OrleansEvents.Grains;
 /// nothing about it after the next await. Openings and changes of settings exclude each other by <c>_life</c>.</para>
 /// <para>Orleans ends an activation only when none of its calls is under way, and every batch that waits for storage
 /// has a call that awaits it: nothing is staged when the stream is closed. An activation that storage has fenced off
-/// has a successor; it closes nothing and leaves.</para>
+/// has a successor; it closes nothing and leaves. A stream that is deleted leaves a grain without a stream, which
+/// waits for the next by that name.</para>
 /// </summary>
 [Reentrant]
 [GrainType("stream")]
 internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<StreamGrain> logger)
-    : Grain, IStreamGrain, IDisposable
+    : Grain, IStreamGrain, IHoldsMemory, IDisposable
 {
     private static readonly Refusal StoreUnavailable =
         new(Streams.ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
@@ -36,34 +37,19 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     private EventStream? _stream;
     private long _lastUsedMs;
 
-    public async Task<Outcome<PublishAnswer>> Publish(PackedEvents events, bool each)
-    {
-        var unpacked = events.Unpack();
-        while (true)
-        {
-            if (await EnsureOpen(create: true) is { } closed) return closed;
-            List<PublishedEvent>? entries = each ? [] : null;
-            var result = _stream!.Append(unpacked, context.Now, entries);
-            Turned();
-            if (result.Refusal is { } refused) return refused;
-            if (result.AwaitFirst is { } first)
-            {
-                await first.Outcome;
-                continue;
-            }
-            if (result.Pending is { } pending && !await pending.Outcome) return StoreUnavailable;
-            return new PublishAnswer(result.Published, entries?.ToArray());
-        }
-    }
-
     public async Task<Outcome<DescribedStream>> Describe()
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
         Used();
+        return Described();
+    }
+
+    private DescribedStream Described()
+    {
         var history = _feed.History;
-        return new DescribedStream(_stream!.Settings, history.State == StreamState.Completed, history.At(_feed.Head),
-            _feed.Floor, _feed.Count, _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps.Count,
-            _stream.CreatedMs);
+        return new DescribedStream(_stream!.Settings, history, history.At(_feed.Head), _feed.Floor, _feed.Count,
+            _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps.Count, _stream.CreatedMs, _taps.Readers,
+            _owing.Names);
     }
 
     public async Task<Outcome<ConfiguredStream>> Configure(ReadOnlyMemory<byte> json)
@@ -75,7 +61,10 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         await _life.WaitAsync();
         try
         {
-            if (!_stream!.Settings.TryApply(json, out var settings, out invalid)) return invalid;
+            if (_stream is null) return Absent();
+            // Its handle is about to be replaced, and would be refused as another owner's.
+            if (_stream.NeedsReopen) return StoreUnavailable;
+            if (!_stream.Settings.TryApply(json, out var settings, out invalid)) return invalid;
             var (handle, since) = (_stream.Handle, _stream.BeginSettings(settings));
             var ok = await Attempt(() => context.Log.SaveSettings(handle, settings.ToJson(), since));
             _stream.SettingsSaved(settings, since, ok, context.Now);
@@ -88,14 +77,15 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         }
     }
 
-    public async Task<Outcome<TapLease>> Watch(IStreamTap tap)
+    public async Task<Outcome<TapLease>> Watch(IStreamTap tap, int readers)
     {
         var closed = await EnsureOpen(create: false);
         if (closed is { Code: not Streams.ErrorCode.NotFound } refused) return refused;
         Used();
-        if (!_taps.Renew(tap, context.Now.Ms)) return TooManyTaps;
+        if (!_taps.Renew(tap, readers, context.Now.Ms)) return TooManyTaps;
         Arm();
-        return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease);
+        return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease,
+            _taps.ViewNo);
     }
 
     public Task Unwatch(IStreamTap tap)

@@ -6,6 +6,7 @@ namespace OrleansEvents.Grains;
 internal sealed record StreamGrainContext(
     IEventLog Log,
     FeedMemory Memory,
+    MemoryBudget Budget,
     StreamGrainOptions Options,
     TimeProvider Time,
     Func<ulong> NewEpoch)

@@ -1,3 +1,4 @@
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
@@ -10,6 +11,13 @@ public sealed record StreamGrainOptions
 
     /// <summary>Bounds of a stream.</summary>
     public StreamLimits Limits { get; init; } = new();
+
+    /// <summary>What subscribers have and may.</summary>
+    public SubscriberGrainOptions Subscribers { get; init; } = new();
+
+    /// <summary>Bytes that all buffers of the silo may hold together, of streams that it owns and of replicas: beyond,
+    /// the idlest are evicted.</summary>
+    public long MemoryBytes { get; init; } = 256L << 20;
 
     /// <summary>For how long a tap is pushed to without being renewed.</summary>
     public TimeSpan TapLease { get; init; } = TimeSpan.FromSeconds(30);

@@ -1,19 +1,61 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Nodes;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
 
-/// <summary>Registers what stream grains need, on a silo.</summary>
+/// <summary>Registers what the cluster needs.</summary>
 public static class StreamGrains
 {
-    /// <summary>Lets the silo own streams over its <see cref="IEventLog"/>, which must be registered and be the same
-    /// storage for all silos of the cluster.</summary>
-    public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options) =>
-        services.AddSingleton(provider => new StreamGrainContext(
+    /// <summary>Lets a silo own streams over its <see cref="IEventLog"/>, which must be registered and be the same
+    /// storage for all silos of the cluster and an <see cref="ISubscriberLog"/> too.</summary>
+    public static IServiceCollection AddStreamGrains(this IServiceCollection services, StreamGrainOptions options)
+    {
+        AddMemory(services, options.MemoryBytes);
+        services.TryAddSingleton<SubscriberTotals>();
+        services.AddSingleton(provider => new SubscriberGrainContext(
             provider.GetRequiredService<IEventLog>(),
-            new FeedMemory(),
+            provider.GetService<ISubscriberLog>() ?? (ISubscriberLog)provider.GetRequiredService<IEventLog>(),
+            options.Subscribers,
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILogger<SubscriberGrain>>(),
+            provider.GetRequiredService<SubscriberTotals>()));
+        return services.AddSingleton(provider => new StreamGrainContext(
+            provider.GetRequiredService<IEventLog>(),
+            provider.GetRequiredService<FeedMemory>(),
+            provider.GetRequiredService<MemoryBudget>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))));
+    }
+
+    /// <summary>Registers <see cref="IEventStreams"/> over the cluster's streams, on a silo or a client of it; the
+    /// cluster's <see cref="IEventLog"/> must be registered too.</summary>
+    public static IServiceCollection AddClusterStreams(this IServiceCollection services, NodeOptions options)
+    {
+        AddMemory(services, options.MemoryBytes);
+        services.AddSingleton(provider => new NodeContext(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<IEventLog>(),
+            provider.GetRequiredService<FeedMemory>(),
+            provider.GetRequiredService<MemoryBudget>(),
+            options,
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILoggerFactory>(),
+            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))),
+            provider.GetService<SubscriberGrainContext>()));
+        services.AddSingleton(provider => new ClusterStreams(provider.GetRequiredService<NodeContext>()));
+        return services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<ClusterStreams>());
+    }
+
+    /// <summary>One budget for what a silo owns and for what it follows.</summary>
+    private static void AddMemory(IServiceCollection services, long bytes)
+    {
+        services.TryAddSingleton<FeedMemory>();
+        services.TryAddSingleton(provider => new MemoryBudget(provider.GetRequiredService<FeedMemory>(), bytes));
+    }
 }

@@ -34,6 +34,7 @@ public sealed partial class EventStream
     {
         EvictRing(now);
         _keys.Expire(now);
+        _requests.Expire(now);
         if (VoidAtMs <= now.Ms) Void(now);
         var through = _stored.Trim(Settings.Retention, _logAll ? 0 : AcknowledgedThrough ?? 0,
             AcknowledgedThrough ?? long.MaxValue, now, out var overdue);
@@ -51,7 +52,7 @@ public sealed partial class EventStream
         if (Settings.Retention.Age is { } age && _stored.OldestMs < long.MaxValue)
             due = Math.Min(due, _stored.OldestMs + (long)age.TotalMilliseconds);
         if (due < long.MaxValue) due += now.Ms - now.UnixMs + 1;
-        due = Math.Min(due, _keys.NextExpiryMs);
+        due = Math.Min(due, Math.Min(_keys.NextExpiryMs, _requests.NextExpiryMs));
         if (_stored.Changed || (!_logAll && AcknowledgedThrough >= _stored.OldestLast)) due = 0;
         return Math.Min(VoidAtMs, due == long.MaxValue ? due : Math.Max(due, now.Ms + Coarse));
     }

@@ -169,7 +169,7 @@ public sealed partial class EventStream
     {
         foreach (var (key, entry) in batch.Entries)
         {
-            if (!visible) _keys.Forget(key, batch);
+            if (!visible) WindowOf(entry.Hash).Forget(key, batch);
             entry.Pending = null;
         }
         batch.Complete(visible);

@@ -41,7 +41,11 @@ public sealed partial class EventStream
         _logAll = settings.Durable;
         Confirmed = _next - 1;
         foreach (var extent in opened.Extents) _stored.Add(extent);
-        foreach (var key in opened.Keys) _keys.Load(key, settings.DedupeWindow, now);
+        foreach (var key in opened.Keys)
+        {
+            var window = WindowOf(key.Hash);
+            window.Load(key, window == _requests ? RepeatedWithin : settings.DedupeWindow, now);
+        }
         Load(ring, opened.Closed?.Floor, now);
         // Last: whoever finds the stream open finds its positions too.
         feed.History = new StreamHistory
@@ -75,8 +79,13 @@ public sealed partial class EventStream
     /// <param name="events">At least one, checked.</param>
     /// <param name="now">The time.</param>
     /// <param name="each">Filled with an entry for each event when given.</param>
-    public AppendResult Append(ReadOnlySpan<NewEvent> events, Instant now, List<PublishedEvent>? each = null)
+    /// <param name="request">Who may repeat the request, if anybody may; a repetition whose first outcome cannot be
+    /// known is refused with <c>STORE_UNAVAILABLE</c>.</param>
+    public AppendResult Append(ReadOnlySpan<NewEvent> events, Instant now, List<PublishedEvent>? each = null,
+        RequestMark? request = null)
     {
+        if (request is { Again: true } again && CheckRepeated(again, events.Length, now, each) is { } known)
+            return known;
         if (_ending || Feed.History.State != StreamState.Open)
             return AppendResult.Refused(ErrorCode.StreamCompleted, $"The stream {Feed.Stream} is completed.");
         if (events.Length > NumbersLeft)
@@ -99,6 +108,11 @@ public sealed partial class EventStream
             _next = scratch.First;
             return refused;
         }
+        if (request is { } asked && RefuseRequest(asked, events, durable) is { } cannot)
+        {
+            _next = scratch.First;
+            return cannot;
+        }
         published = published with { Durable = durable };
         if (!durable && _staged.Count == 0)
         {
@@ -108,6 +122,8 @@ public sealed partial class EventStream
         }
         var pending = Stage(scratch, durable, now);
         RememberKeys(events, scratch, pending, now);
+        if (durable && request is { } mark && _marks.Count == 0)
+            RememberRequest(mark, published.First, pending, now);
         return new AppendResult { Published = published, Pending = pending };
     }
 

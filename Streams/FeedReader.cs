@@ -7,11 +7,21 @@ public struct FeedReader
     internal FeedSegment? Segment;
     internal int Index;
 
-    /// <summary>A reader that has passed everything up to <paramref name="seq"/>.</summary>
+    internal ulong Epoch;
+
+    /// <summary>A reader that has passed everything up to <paramref name="seq"/>, as of the opening in which it first
+    /// reads.</summary>
     public FeedReader(long seq) => Seq = seq;
+
+    /// <summary>A reader that begins where a position was found to be.</summary>
+    public FeedReader(in ReadStart start) => (Seq, Epoch) = (start.Seq, start.Epoch);
 
     /// <summary>Everything up to here has been passed.</summary>
     public long Seq { get; internal set; }
+
+    /// <summary>The reader's cursor. Its epoch is the newest of which the reader has been told what was lost, which may
+    /// be older than the feed's.</summary>
+    public readonly Cursor Position => new(Epoch, Seq);
 
     /// <summary>Whether a read would likely find something: cheap, and false only when whoever watches the feed will
     /// be told of the next.</summary>
@@ -19,8 +29,11 @@ public struct FeedReader
         // In this order: a segment that is let go loses its next, and must not pass for the last.
         Segment is not { } segment || Index < segment.Count || segment.Next is not null || segment.IsLetGo;
 
-    /// <summary>Puts the reader elsewhere.</summary>
-    public void MoveTo(long seq) => this = new FeedReader(seq);
+    /// <summary>Puts the reader elsewhere, having been told of no more than it was.</summary>
+    public void MoveTo(long seq) => this = new FeedReader(seq) { Epoch = Epoch };
+
+    /// <summary>Puts the reader where a position was found to be, once it has been told of the gap.</summary>
+    public void MoveTo(in ReadStart start) => this = new FeedReader(start);
 
     /// <summary>Passes the first <paramref name="count"/> events of a block that this reader was given.</summary>
     public void Pass(in FeedBlock block, int count)
@@ -41,7 +54,8 @@ public enum FeedRead
     /// <summary>A block, which must be disposed.</summary>
     Block,
 
-    /// <summary>The ring no longer holds what comes next.</summary>
+    /// <summary>The ring no longer holds what comes next, or events may have been lost with an owner: a gap is due,
+    /// unless storage has them.</summary>
     Behind,
 }
 

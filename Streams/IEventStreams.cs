@@ -93,8 +93,9 @@ public interface IEventStreams
     /// <summary>Removes all dead letters. The value is how many there were.</summary>
     ValueTask<Outcome<int>> PurgeDeadLetters(string stream, string subscriber, CancellationToken cancel);
 
-    /// <summary>The subscribers of all streams that are open here, by stream and name.</summary>
-    IReadOnlyList<OpenSubscriber> OpenSubscribers();
+    /// <summary>The subscribers of all streams that are open here, by stream and name; in a cluster those that live on
+    /// this node.</summary>
+    ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers();
 
     /// <summary>Stops pushing to a subscriber until its policy is set again.</summary>
     ValueTask<Outcome<bool>> DisablePush(string stream, string subscriber, string reason);
@@ -188,7 +189,11 @@ public interface ISubscriberSession : IDisposable
     /// Throws <see cref="LogUnavailableException"/>. The caller disposes the page's events.</summary>
     ValueTask<OwedPage> Take(int limit, int maxBytes);
 
-    /// <summary>What the line does with events that it has come to, in order.</summary>
+    /// <summary>Asks what the line does with events, where that is decided elsewhere: when it completes,
+    /// <see cref="OnLine"/> knows of all of them. It may take until their owner answers.</summary>
+    ValueTask Ask(ReadOnlyMemory<EventSlot> slots) => default;
+
+    /// <summary>What the line does with events that it has come to, in order; all have been asked for.</summary>
     /// <param name="slots">The events.</param>
     /// <param name="carry">Filled with an answer for each.</param>
     void OnLine(ReadOnlySpan<EventSlot> slots, Span<LineCarry> carry);

@@ -27,7 +27,10 @@ public enum GapReason
 public readonly record struct Gap(string? After, Cursor ResumedAt, long? Missed, GapReason Reason);
 
 /// <summary>Where a read begins: after this number, and with this gap told first.</summary>
-public readonly record struct ReadStart(long Seq, Gap? Gap);
+/// <param name="Seq">The number.</param>
+/// <param name="Gap">What may be missing before.</param>
+/// <param name="Epoch">The opening of which this was found out: what later ones lost is not told yet.</param>
+public readonly record struct ReadStart(long Seq, Gap? Gap, ulong Epoch);
 
 /// <summary>The position that a reader asks for.</summary>
 /// <param name="Kind">Which of the forms.</param>

@@ -97,38 +97,41 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         var readable = history.StoredSince is { } since ? Math.Min(since, floor) : floor;
         switch (from.Kind)
         {
-            case ReadFromKind.Buffer: return new(floor, null);
-            case ReadFromKind.Head: return new(head, null);
+            case ReadFromKind.Buffer: return new(floor, null, history.Epoch);
+            case ReadFromKind.Head: return new(head, null, history.Epoch);
             // Even if the ring begins at the beginning: between what survived, ordinary events may be missing.
             case ReadFromKind.Beginning when history.WholeSince is > 0 and var whole:
                 return new(readable, new Gap(from.Text, history.At(Math.Max(whole, readable)), null,
-                    GapReason.Restart));
+                    GapReason.Restart), history.Epoch);
             case ReadFromKind.Beginning: return Jump(history, 0, readable, from.Text, GapReason.Evicted);
             case ReadFromKind.Since: return Since(from, history, floor, readable);
             case ReadFromKind.Unknown: return Reset(from, history, floor);
         }
-        return history.StandingOf(from.Cursor, head) switch
-        {
-            Standing.Exact when from.Cursor.Seq >= readable => new(from.Cursor.Seq, null),
-            Standing.Exact => Jump(history, from.Cursor.Seq, readable, from.Text, GapReason.Evicted),
-            Standing.Restarted => new(Math.Max(from.Cursor.Seq, readable), new Gap(from.Text,
-                history.At(Math.Max(history.WholeSince, Math.Max(from.Cursor.Seq, readable))), null,
-                    GapReason.Restart)),
-            _ => Reset(from, history, floor),
-        };
+        return From(from, history, head, floor, GapReason.Evicted);
     }
 
-    /// <summary>The gap of a connected reader that the ring has passed, and where it goes on.</summary>
-    public ReadStart Overtaken(long seq, GapReason reason)
+    /// <summary>The gap of a connected reader that is behind, and where it goes on.</summary>
+    public ReadStart Overtaken(in FeedReader reader, GapReason reason)
     {
         var (history, floor) = (History, Floor);
-        var readable = history.StoredSince is { } since ? Math.Min(since, floor) : floor;
-        return Jump(history, seq, readable, history.At(seq).ToString(), reason);
+        var position = reader.Epoch == 0 ? history.At(reader.Seq) : reader.Position;
+        // What a reader has been given lies below the head, even if a replica is not there yet.
+        return From(ReadFrom.After(position), history, Math.Max(Head, reader.Seq), floor, reason);
     }
 
     /// <summary>What comes after the reader's position: contiguous bytes of one segment, at most
     /// <paramref name="maxBytes"/> of them unless the first event alone is larger.</summary>
     public FeedRead Read(ref FeedReader reader, int maxBytes, out FeedBlock block)
+    {
+        var found = Find(ref reader, maxBytes, out block);
+        // Afterwards: who replaces what the ring holds says first since when.
+        if (IsTold(ref reader)) return found;
+        block.Dispose();
+        block = default;
+        return FeedRead.Behind;
+    }
+
+    private FeedRead Find(ref FeedReader reader, int maxBytes, out FeedBlock block)
     {
         block = default;
         while (true)
@@ -182,6 +185,24 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         Volatile.Write(ref _floor, floor);
         Volatile.Write(ref _kept, floor);
         Volatile.Write(ref _head, head);
+    }
+
+    /// <summary>Puts other events in the place of all: what <paramref name="history"/> says of them. The writer's
+    /// call.</summary>
+    internal void BeginAnew(StreamHistory history, long floor)
+    {
+        History = history;
+        var dropped = _oldest;
+        Begin(floor, floor);
+        Volatile.Write(ref _oldest, null);
+        (_newest, _floorSegment, _floorIndex, _heldBytes) = (null, null, 0, 0);
+        Volatile.Write(ref _count, 0);
+        Volatile.Write(ref _bytes, 0);
+        while (dropped is { } segment)
+        {
+            dropped = segment.Next;
+            segment.Unpin();
+        }
     }
 
     /// <summary>Copies a run behind the head and makes it visible. The writer's call.</summary>
@@ -238,12 +259,36 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         Drop(0);
     }
 
+    /// <summary>Whether the reader knows of all that was lost up to the current opening.</summary>
+    private bool IsTold(ref FeedReader reader)
+    {
+        var history = History;
+        if (reader.Epoch == history.Epoch) return true;
+        if (reader.Epoch != 0 && history.StandingOf(reader.Position, reader.Seq) != Standing.Exact) return false;
+        reader.Epoch = history.Epoch;
+        return true;
+    }
+
+    private static ReadStart From(ReadFrom from, StreamHistory history, long head, long floor, GapReason evicted)
+    {
+        var seq = from.Cursor.Seq;
+        var readable = history.StoredSince is { } since ? Math.Min(since, floor) : floor;
+        return history.StandingOf(from.Cursor, head) switch
+        {
+            Standing.Exact => Jump(history, seq, readable, from.Text, evicted),
+            Standing.Restarted => new(Math.Max(seq, readable), new Gap(from.Text,
+                history.At(Math.Max(history.WholeSince, Math.Max(seq, readable))), null, GapReason.Restart),
+                    history.Epoch),
+            _ => Reset(from, history, floor),
+        };
+    }
+
     /// <summary>From one number to a later one: a gap, unless no event is numbered between them.</summary>
     private static ReadStart Jump(StreamHistory history, long seq, long to, string? after, GapReason reason)
     {
-        if (to <= seq) return new(seq, null);
+        if (to <= seq) return new(seq, null, history.Epoch);
         var missed = history.CountBetween(seq, to);
-        return new(to, missed == 0 ? null : new Gap(after, history.At(to), missed, reason));
+        return new(to, missed == 0 ? null : new Gap(after, history.At(to), missed, reason), history.Epoch);
     }
 
     /// <summary>Behind what was appended before a time, as far as the ring tells; a gap where it does not.</summary>
@@ -264,16 +309,16 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
         if (history.WholeSince > 0 && from.SinceMs < from.BegunMs)
         {
             var whole = history.At(Math.Max(history.WholeSince, readable));
-            return new(readable, new Gap(from.Text, whole, null, GapReason.Restart));
+            return new(readable, new Gap(from.Text, whole, null, GapReason.Restart), history.Epoch);
         }
-        if (reachesBack) return new(passed, null);
+        if (reachesBack) return new(passed, null, history.Epoch);
         return new(readable, history.CountBetween(0, readable) == 0 || readable == history.DurableSince
             ? null
-            : new Gap(from.Text, history.At(readable), null, GapReason.Evicted));
+            : new Gap(from.Text, history.At(readable), null, GapReason.Evicted), history.Epoch);
     }
 
     private static ReadStart Reset(ReadFrom from, StreamHistory history, long floor) =>
-        new(floor, new Gap(from.Text, history.At(floor), null, GapReason.Reset));
+        new(floor, new Gap(from.Text, history.At(floor), null, GapReason.Reset), history.Epoch);
 
     private static int Fitting(FeedSegment segment, int from, int to, int maxBytes)
     {

@@ -36,6 +36,9 @@ public class FaultyLog : DispatchProxy
         lock (_broken) _held[id] = until;
     }
 
+    /// <summary>Lets no stream be closed gracefully: a silo that is killed within its process still tries.</summary>
+    public bool LosesCloses { get; set; }
+
     /// <summary>Lets so many reopenings of a stream be done, and answered as if storage had failed.</summary>
     public void LoseReopenings(long id, int count)
     {
@@ -44,6 +47,8 @@ public class FaultyLog : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
+        if (LosesCloses && targetMethod!.Name == nameof(IEventLog.Close))
+            return Task.FromException(new LogUnavailableException("the process is gone for this test"));
         if (args is [LogHandle handle, ..] && IsBroken(handle.Id))
         {
             var down = new LogUnavailableException("storage is down for this test");

@@ -14,6 +14,10 @@ internal static class Given
     public static Task<Outcome<PublishAnswer>> Publish(this IStreamGrain stream, params NewEvent[] events) =>
         stream.Publish(PackedEvents.Of(events), each: false);
 
+    public static ValueTask<Outcome<Published>> Publish(IEventStreams node, string stream, int number,
+        bool? critical = null, string? key = null) =>
+        node.Publish(stream, new[] { Event(number, critical, key) }, null, CancellationToken.None);
+
     /// <summary>The value; a refusal fails the test.</summary>
     public static T Ok<T>(this Outcome<T> outcome)
     {

@@ -144,10 +144,10 @@ public sealed class StreamTapTests(TwoSilos cluster)
         (await stream.Publish(Given.Event(0))).Ok();
         var deaf = new DeafTap();
         var reference = cluster.Through(0).CreateObjectReference<IStreamTap>(deaf);
-        Assert.Equal((await stream.Describe()).Ok().Head, (await stream.Watch(reference)).Ok().Head);
+        Assert.Equal((await stream.Describe()).Ok().Head, (await stream.Watch(reference, 0)).Ok().Head);
         await Given.Until(async () =>
         {
-            (await stream.Watch(reference)).Ok();
+            (await stream.Watch(reference, 0)).Ok();
             return (await stream.Describe()).Ok().Taps == 1;
         });
 
@@ -175,11 +175,11 @@ public sealed class StreamTapTests(TwoSilos cluster)
         await Given.Until(async () =>
         {
             await stream.Unwatch(references[3]);
-            foreach (var reference in references[..3]) (await stream.Watch(reference)).Ok();
-            return (await stream.Watch(references[3])).Refusal is { Code: ErrorCode.RateLimited };
+            foreach (var reference in references[..3]) (await stream.Watch(reference, 0)).Ok();
+            return (await stream.Watch(references[3], 0)).Refusal is { Code: ErrorCode.RateLimited };
         });
         await stream.Unwatch(references[0]);
-        (await stream.Watch(references[3])).Ok();
+        (await stream.Watch(references[3], 0)).Ok();
         GC.KeepAlive(taps);
     }
 

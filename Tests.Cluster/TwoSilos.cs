@@ -6,6 +6,8 @@ using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
 using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Nodes;
+using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
@@ -26,7 +28,12 @@ public sealed class TwoSilos : IAsyncLifetime
     private InProcessTestCluster _cluster = null!;
     private int _streams;
 
-    public TwoSilos() => (_log, Storage) = FaultyLog.Over(new MemoryEventLog());
+    public TwoSilos()
+    {
+        var memory = new MemoryEventLog();
+        Rows = memory;
+        (_log, Storage) = FaultyLog.Over(memory);
+    }
 
     /// <summary>Whether a silo that dies is missed within two seconds: too tight beside others' tests.</summary>
     public bool QuickDetection { get; init; }
@@ -34,6 +41,18 @@ public sealed class TwoSilos : IAsyncLifetime
     public FaultyLog Storage { get; }
 
     public IEventLog Log => _log;
+
+    public ISubscriberLog Rows { get; }
+
+    /// <summary>What subscribers have and may here: everything within seconds.</summary>
+    public SubscriberGrainOptions Subscribers { get; init; } = new()
+    {
+        SessionLease = TimeSpan.FromSeconds(3),
+        ReportEvery = TimeSpan.FromMilliseconds(300),
+        ReportLease = TimeSpan.FromSeconds(3),
+        Checkpoint = TimeSpan.FromMilliseconds(200),
+        Defaults = SubscriberPolicy.Default with { Backoff = [TimeSpan.FromMilliseconds(50)] },
+    };
 
     internal CallFaults Calls { get; } = new();
 
@@ -44,6 +63,8 @@ public sealed class TwoSilos : IAsyncLifetime
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddSingleton(_log);
+            silo.Services.AddSingleton(Rows);
+            silo.UseInMemoryReminderService();
             silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
             if (QuickDetection)
                 silo.Configure<ClusterMembershipOptions>(membership =>
@@ -57,6 +78,14 @@ public sealed class TwoSilos : IAsyncLifetime
                 TapLease = TimeSpan.FromSeconds(3),
                 Taps = 3,
                 Limits = new StreamLimits(CommitLimit: Limit),
+                Subscribers = Subscribers,
+            });
+            silo.Services.AddClusterStreams(new NodeOptions
+            {
+                LetGoAfter = TimeSpan.FromSeconds(1),
+                ReconcileEvery = TimeSpan.FromSeconds(1),
+                Placeholders = 100,
+                PatternStreams = 5,
             });
         });
         _cluster = builder.Build();
@@ -72,6 +101,22 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>The way into the cluster through one of its silos.</summary>
     public IGrainFactory Through(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
+
+    /// <summary>The engine of a node.</summary>
+    public ClusterStreams Node(int silo) =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
+
+    /// <summary>The name of a subscriber that is not there yet, whose grain lives on that silo.</summary>
+    public async Task<string> SubscriberOwnedBy(int silo, string stream)
+    {
+        while (true)
+        {
+            var name = $"s{Interlocked.Increment(ref _streams)}";
+            var grain = Through(silo).GetGrain<ISubscriberGrain>($"{stream}/{name}");
+            await grain.Describe();
+            if (_cluster.Silos[silo].SiloAddress.Equals(await WhereIs(grain))) return name;
+        }
+    }
 
     /// <summary>The name of a stream that is not there yet, whose grain lives on that silo.</summary>
     public async Task<string> StreamOwnedBy(int silo)
@@ -89,17 +134,30 @@ public sealed class TwoSilos : IAsyncLifetime
     /// cache.</summary>
     public async Task<SiloAddress?> OwnerOf(string stream)
     {
-        var id = Through(0).GetGrain<IStreamGrain>(stream).GetGrainId();
+        return await WhereIs(Through(0).GetGrain<IStreamGrain>(stream));
+    }
+
+    public async Task<SiloAddress?> WhereIs(IAddressable grain)
+    {
+        var id = grain.GetGrainId();
         var active = await Through(0).GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics();
         return active.FirstOrDefault(each => each.GrainId == id)?.SiloAddress;
     }
+
+    /// <summary>Ends the grain's activation gracefully; the next call makes another.</summary>
+    public async Task DeactivateSubscriber(string stream, string name) => await Through(0)
+        .GetGrain<ISubscriberGrain>($"{stream}/{name}").AsReference<IGrainManagementExtension>().DeactivateOnIdle();
 
     /// <summary>Ends the grain's activation gracefully; the next call makes another.</summary>
     public async Task Deactivate(string stream) =>
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
 
     /// <summary>Ends a silo without a word.</summary>
-    public Task Kill(int silo) => _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    public Task Kill(int silo)
+    {
+        Storage.LosesCloses = true;
+        return _cluster.KillSiloAsync(_cluster.Silos[silo]);
+    }
 
     internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
         StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
@@ -18,21 +17,10 @@ internal static class EmbeddedParts
     {
         services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<StartNotes>()));
-        services.AddSingleton(provider => new StoreCircuit(provider.GetRequiredService<IEventLog>(),
-            options.Storage.CircuitOpen, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<StoreCircuit>>(), provider.GetRequiredService<Operations>()));
-        services.AddSingleton<SubscriberTotals>();
-        services.AddSingleton(provider => new HealthFigure("retries processed",
-            () => provider.GetRequiredService<SubscriberTotals>().Now.Retried));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
             options.Limits.PatternStreams, options.Limits.SubscribersPerStream)));
         services.AddSingleton<IEventStreams>(provider => provider.GetRequiredService<EmbeddedStreams>());
-        services.AddSingleton(provider =>
-        {
-            var circuit = provider.GetRequiredService<StoreCircuit>();
-            return new ReadinessCheck("store", () => circuit.Failure);
-        });
         services.AddHostedService<EngineLifetime>();
     }
 
@@ -40,13 +28,10 @@ internal static class EmbeddedParts
         provider.GetRequiredService<IEventLog>(),
         provider.GetRequiredService<StoreCircuit>(),
         new FeedMemory(),
-        DefaultsOf(options.Streams),
-        new StreamLimits(options.Limits.KeysPerStream, VoidAfter: options.Operations.VoidAfter,
-            // Behind the publisher's own limit, so that it is that which passes.
-            CommitLimit: options.Operations.Timeout + options.Operations.VoidAfter),
-        PolicyOf(options.Subscribers),
-        new SubscriptionLimits(options.Subscribers.DeadLetters, options.Subscribers.DeadLetterAge,
-            options.Subscribers.OrdinaryAge),
+        EngineDefaults.Of(options.Streams),
+        EngineDefaults.LimitsOf(options),
+        EngineDefaults.Of(options.Subscribers),
+        EngineDefaults.LimitsOf(options.Subscribers),
         provider.GetRequiredService<TimeProvider>(),
         () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
         provider.GetRequiredService<ILogger<EmbeddedStreams>>(),
@@ -93,35 +78,4 @@ internal static class EmbeddedParts
                 + "streams from it: only the nodes of one cluster may share a database"));
         return log;
     }
-
-    /// <summary>The server-wide defaults as a stream's settings.</summary>
-    internal static StreamSettings DefaultsOf(StreamsOptions options) => StreamSettings.Default with
-    {
-        Buffer = options.Buffer,
-        BufferBytes = options.BufferBytes,
-        MaxAge = options.MaxAge,
-        Durable = options.Durable,
-        Retention = new() { Count = options.Retention.Count, Bytes = options.Retention.Bytes,
-            Age = options.Retention.Age },
-        Critical = RulesOf(options.Critical),
-        Backlog = options.Backlog,
-        DedupeWindow = options.DedupeWindow,
-        IdleAfter = options.IdleAfter,
-    };
-
-    private static SubscriberPolicy PolicyOf(SubscribersOptions options) => SubscriberPolicy.Default with
-    {
-        AckWait = options.AckWait,
-        MaxAttempts = options.MaxAttempts,
-        Backoff = options.Backoff,
-        MaxInFlight = options.MaxInFlight,
-        MaxPending = options.MaxPending,
-        MaxAge = options.MaxAge,
-        ExpireAfter = options.ExpireAfter,
-    };
-
-    private static CriticalRules RulesOf(IReadOnlyList<CriticalRule> rules) =>
-        CriticalRules.TryParse(Encoding.UTF8.GetBytes($"[{string.Join(',', rules)}]"), out var parsed, out var refusal)
-            ? parsed
-            : throw new StartRefusedException($"Streams:Critical: {refusal.Detail}");
 }

@@ -22,9 +22,10 @@ internal sealed partial class EmbeddedStreams
             await host.ConfigureSubscriber(subscriber, json, _limits.Subscribers) ?? NoStream(stream));
     }
 
-    public IReadOnlyList<OpenSubscriber> OpenSubscribers() =>
-        [.. _hosts.Values.Where(host => host.IsOpen).OrderBy(host => host.Name, StringComparer.Ordinal).SelectMany(
-            host => host.DescribeSubscribers().Select(subscriber => new OpenSubscriber(host.Name, subscriber)))];
+    public ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers() => ValueTask.FromResult<
+        IReadOnlyList<OpenSubscriber>>([.. _hosts.Values.Where(host => host.IsOpen)
+            .OrderBy(host => host.Name, StringComparer.Ordinal).SelectMany(host =>
+                host.DescribeSubscribers().Select(subscriber => new OpenSubscriber(host.Name, subscriber)))]);
 
     public ValueTask<Outcome<IReadOnlyList<SubscriberDescription>>> Subscribers(string stream) =>
         Hold(stream, create: false, host => ValueTask.FromResult(Outcome.Of(host.DescribeSubscribers())));

@@ -92,15 +92,8 @@ internal sealed partial class StreamHost
         // Storage may hold void events, which it would be owed, until it has taken a new epoch.
         if (_stream!.NeedsReopen) return Unregistered;
         var head = Feed.Head;
-        var from = policy.From switch
-        {
-            OwedFrom.New => head,
-            OwedFrom.Cursor when Feed.History.Epochs.Any(each => each.Epoch == policy.FromCursor.Epoch) =>
-                Math.Min(head, policy.FromCursor.Seq),
-            _ => 0,
-        };
-        // What storage has let go of is not owed: where the buffer still has it, it is read as by anybody.
-        from = Math.Max(from, Feed.History.TrimmedThrough);
+        var from = policy.OwedAfter(head, Feed.History.TrimmedThrough,
+            Feed.History.Epochs.Select(each => each.Epoch));
         entry = new SubscriberEntry(new Subscription(subscriber, policy, isExplicit, from, head,
             context.SubscriptionLimits, context.Now));
         _removed.Remove(subscriber);

@@ -18,8 +18,8 @@ internal static class AdminEndpoints
         all.MapGet("/dead-letters", DeadLetters);
     }
 
-    private static Task Retries(HttpContext http, IEventStreams streams) =>
-        Write(http, streams.OpenSubscribers(), static (json, all) =>
+    private static async Task Retries(HttpContext http, IEventStreams streams) =>
+        await Write(http, await streams.OpenSubscribers(), static (json, all) =>
         {
             json.WriteStartObject("totals");
             json.WriteNumber("pending", all.Sum(each => (long)each.Subscriber.Pending));
@@ -35,11 +35,11 @@ internal static class AdminEndpoints
             SubscriberJson.WriteStatistics(json, subscriber.Counts, subscriber.Retrying);
         });
 
-    private static Task DeadLetters(HttpContext http, IEventStreams streams)
+    private static async Task DeadLetters(HttpContext http, IEventStreams streams)
     {
-        var with = streams.OpenSubscribers()
+        var with = (await streams.OpenSubscribers())
             .Where(each => each.Subscriber is { DeadLetters: > 0 } or { Expired: not null }).ToList();
-        return Write(http, with,
+        await Write(http, with,
             static (json, all) => json.WriteNumber("count", all.Sum(each => (long)each.Subscriber.DeadLetters)),
             static (json, subscriber) =>
             {

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
-using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Sse;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Metrics;
 

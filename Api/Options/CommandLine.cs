@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace OrleansEvents.Api.Options;
 
 /// <summary>The arguments of the program: short options, and any setting as <c>--Section:Setting value</c>.</summary>
@@ -33,9 +35,15 @@ internal sealed class CommandLine
     public bool WantsVersion { get; private set; }
     public bool WantsLimits { get; private set; }
 
-    public static CommandLine Parse(string[] args)
+    private readonly IReadOnlyDictionary<string, string> _more;
+
+    private CommandLine(IReadOnlyDictionary<string, string> more) => _more = more;
+
+    /// <param name="args">The arguments.</param>
+    /// <param name="more">Short options of this program beside those that all have.</param>
+    public static CommandLine Parse(string[] args, IReadOnlyDictionary<string, string>? more = null)
     {
-        var line = new CommandLine();
+        var line = new CommandLine(more ?? ReadOnlyDictionary<string, string>.Empty);
         for (var next = 0; next < args.Length;)
             line.Take(args, ref next);
         return line;
@@ -59,10 +67,10 @@ internal sealed class CommandLine
         Settings.Add(path, equals < 0 ? ValueOf(path, args, ref next, spelled) : arg[(equals + 1)..], spelled);
     }
 
-    private static string PathOf(string spelled)
+    private string PathOf(string spelled)
     {
         var name = spelled[2..];
-        if (s_short.TryGetValue(name, out var path))
+        if (s_short.TryGetValue(name, out var path) || _more.TryGetValue(name, out path))
             return path;
         return name.Contains(':', StringComparison.Ordinal)
             ? name

@@ -18,6 +18,7 @@ internal sealed class ServerOptions
     public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
     public TelemetryOptions Telemetry { get; init; } = new();
+    public ClusterOptions Cluster { get; init; } = new();
 
     public void AddTo(IServiceCollection services) => services
         .AddSingleton(this)
@@ -30,5 +31,6 @@ internal sealed class ServerOptions
         .AddSingleton(Cors)
         .AddSingleton(Webhooks)
         .AddSingleton(Storage)
-        .AddSingleton(Telemetry);
+        .AddSingleton(Telemetry)
+        .AddSingleton(Cluster);
 }

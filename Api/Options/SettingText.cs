@@ -36,7 +36,7 @@ internal static class SettingText
         null => "null",
         bool flag => flag ? "true" : "false",
         TimeSpan time => time.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-        StoreKind kind => NameOf(kind),
+        Enum kind => NameOf(kind),
         IReadOnlyList<string> list => JsonSerializer.Serialize(list),
         IReadOnlyList<TimeSpan> times => $"[{string.Join(',', times.Select(time => Format(time)))}]",
         IReadOnlyList<CriticalRule> rules => $"[{string.Join(',', rules)}]",

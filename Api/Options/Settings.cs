@@ -6,10 +6,11 @@ namespace OrleansEvents.Api.Options;
 /// <summary>All that was set, from the weakest source to the strongest: files, environment, command line.</summary>
 internal sealed record Settings(ServerOptions Options, IReadOnlyList<KeyValuePair<string, string?>> Flat)
 {
-    public static Settings Load(
-        SettingsSource commandLine, string contentRoot, string workingFolder, IDictionary variables)
+    public static Settings Load(SettingsSource commandLine, string contentRoot, string workingFolder,
+        IDictionary variables, SettingsSource? defaults = null)
     {
         var merged = new SettingsSource();
+        if (defaults is not null) merged.OverrideBy(defaults);
         string[] folders = [contentRoot, workingFolder];
         foreach (var folder in folders.Select(Path.TrimEndingDirectorySeparator).Distinct())
         {

@@ -60,7 +60,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
                 Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 _beganMs = time.GetUtcNow().ToUnixTimeMilliseconds();
                 if (await TakeOwed() is { } refusal) return refusal;
-                foreach (var line in _lines) await Read(line);
+                foreach (var line in _lines)
+                    if (await Read(line) is { } refused) return refused;
                 if (IsAnswered || patience.IsCancellationRequested) break;
                 await Task.WhenAny(_moved.Task, Task.Delay(Timeout.Infinite, patience.Token)).WaitAsync(cancel);
             }
@@ -124,26 +125,26 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         return null;
     }
 
-    private async ValueTask Read(PollLine line)
+    private async ValueTask<Refusal?> Read(PollLine line)
     {
-        if (!line.Started && !TryStart(line)) return;
+        if (!line.Started && !TryStart(line)) return null;
         while (true)
         {
             if (IsFull)
             {
                 _more |= line.Reader.MayHaveMore && line.Reader.Seq < line.Feed.Head;
-                return;
+                return null;
             }
             switch (line.Feed.Read(ref line.Reader, MostBytes - _events.WrittenCount, out var block))
             {
                 case FeedRead.Nothing:
-                    return;
+                    return null;
                 case FeedRead.Behind when await ReadStored(line):
                     continue;
                 case FeedRead.Behind:
-                    return;
+                    return null;
                 default:
-                    Take(line, block);
+                    if (await Take(line, block) is { } refusal) return refusal;
                     break;
             }
         }
@@ -153,19 +154,38 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     {
         if (line.Feed.History.State is not (StreamState.Open or StreamState.Completed)) return false;
         var start = line.Feed.Resolve(line.From);
-        line.Reader.MoveTo(start.Seq);
+        line.Reader.MoveTo(start);
         line.Started = true;
         if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
         return true;
     }
 
-    private void Take(PollLine line, FeedBlock block)
+    private async ValueTask<Refusal?> Take(PollLine line, FeedBlock block)
     {
         using (block)
         {
+            var count = Math.Min(block.Count, request.Limit - _count);
+            if (subscriber is not null)
+            {
+                var slots = new EventSlot[count];
+                for (var i = 0; i < count; i++) slots[i] = block[i];
+                if (await Ask(line, slots) is { } refusal) return refusal;
+            }
             var taken = 0;
-            while (taken < block.Count && !IsFull) Offer(line, block.Frame(block[taken]), block[taken++]);
+            while (taken < count && !IsFull) Offer(line, block.Frame(block[taken]), block[taken++]);
             line.Reader.Pass(block, taken);
+            return null;
+        }
+    }
+
+    private async ValueTask<Refusal?> Ask(PollLine line, EventSlot[] slots)
+    {
+        return (await operations.LimitRead(Asked(), "ask_subscriber", line.Feed.Stream)).Refusal;
+
+        async ValueTask<bool> Asked()
+        {
+            await subscriber!.Ask(slots);
+            return true;
         }
     }
 
@@ -176,8 +196,8 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         var floor = line.Feed.Floor;
         if (!IsStored(line))
         {
-            var start = line.Feed.Overtaken(line.Reader.Seq, GapReason.Evicted);
-            line.Reader.MoveTo(start.Seq);
+            var start = line.Feed.Overtaken(line.Reader, GapReason.Evicted);
+            line.Reader.MoveTo(start);
             if (start.Gap is { } gap) _gaps.Add((line.Feed.Stream, gap));
             return true;
         }
@@ -187,6 +207,11 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         line.IsStuck = read.Refusal is not null;
         if (line.IsStuck) return false;
         using var run = read.Value!;
+        if (subscriber is not null && await Ask(line, run.Slots.ToArray()) is not null)
+        {
+            line.IsStuck = true;
+            return false;
+        }
         // Trimmed meanwhile: the next turn tells of it.
         if (!IsStored(line)) return true;
         var last = run.Count > 0 ? line.Reader.Seq : Math.Max(floor, line.Reader.Seq);
@@ -276,7 +301,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
     }
 
     private static string Position(PollLine line) =>
-        line.Started ? line.Feed.History.At(line.Reader.Seq).ToString()
+        line.Started ? line.Reader.Position.ToString()
         : line.From.Kind == ReadFromKind.Cursor ? line.From.Text! : "0";
 
     private string ManyPosition() => ManyCursor.Format(
@@ -294,7 +319,7 @@ internal sealed class PollAnswer(IEventStreams streams, ReadRequest request, ISu
         public ReadFrom From { get; set; } = from;
 
         public Cursor? Known =>
-            Started ? Feed.History.At(Reader.Seq) : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
+            Started ? Reader.Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
 
         /// <summary>Whether storage did not answer.</summary>
         public bool IsStuck { get; set; }

@@ -140,16 +140,52 @@ internal sealed partial class SseConnection
         return carry;
     }
 
+    private Task? _asking;
+    private long _askedThrough;
+
+    /// <summary>Whether the line waits to learn what it does with what comes next.</summary>
+    private bool IsAsking => _asking is { IsCompleted: false };
+
+    /// <summary>Asks for events of the line; how many of them are known of now.</summary>
+    private int Ask(int count)
+    {
+        if (_asking is null)
+        {
+            var asking = _subscriber!.Ask(_slots.AsMemory(0, count));
+            if (asking.IsCompletedSuccessfully) return count;
+            _askedThrough = _slots[count - 1].Seq;
+            _asking = asking.AsTask();
+            _ = _asking.ContinueWith(static (_, self) => ((SseConnection)self!)._sweeper.Post((SseConnection)self!),
+                this, TaskScheduler.Default);
+        }
+        if (!_asking.IsCompleted) return 0;
+        _asking = null;
+        // What has come since is asked for next: else a busy line would never go on.
+        var known = 0;
+        while (known < count && _slots[known].Seq <= _askedThrough) known++;
+        return known;
+    }
+
+    /// <summary>What is read from storage is asked for with it.</summary>
+    private async Task<Outcome<EventRun>> Asked(ValueTask<Outcome<EventRun>> reading)
+    {
+        var read = await reading;
+        if (_subscriber is not null && read.Value is { Count: > 0 } run) await _subscriber.Ask(run.Slots.ToArray());
+        return read;
+    }
+
     /// <summary>A block of the line on behalf of the subscriber: as it is, unless something is left out.</summary>
     private void WriteOwing(StreamLine line, FeedBlock block)
     {
         if (_slots.Length < block.Count) _slots = new EventSlot[Math.Max(block.Count, 64)];
         for (var i = 0; i < block.Count; i++) _slots[i] = block[i];
-        var carry = CarryOf(_slots.AsSpan(0, block.Count));
-        if (!_shape.IsPlain || carry.Contains(LineCarry.Skip))
+        var count = Ask(block.Count);
+        if (count == 0) return;
+        var carry = CarryOf(_slots.AsSpan(0, count));
+        if (!_shape.IsPlain || count < block.Count || carry.Contains(LineCarry.Skip))
         {
-            for (var i = 0; i < block.Count; i++) WriteEvent(line, block.Frame(block[i]), block[i], carry[i]);
-            line.Reader.Pass(block, block.Count);
+            for (var i = 0; i < count; i++) WriteEvent(line, block.Frame(block[i]), block[i], carry[i]);
+            line.Reader.Pass(block, count);
             return;
         }
         // A block's frames may go out at once.

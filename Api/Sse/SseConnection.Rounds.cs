@@ -150,12 +150,13 @@ internal sealed partial class SseConnection
         {
             var room = until - _output.Taken;
             // Where the line has jumped, what is owed comes first.
-            if (room <= 0 || _output.IsBlocked || OwedIsFirst) break;
+            if (room <= 0 || _output.IsBlocked || OwedIsFirst || IsAsking) break;
             var line = _waiting.Dequeue();
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
         }
-        return _waiting.Count > 0 || MayReadMore;
+        // Whoever is asked wakes it.
+        return _waiting.Count > 0 && !IsAsking || MayReadMore;
     }
 
     /// <summary>Gives the line a turn, once however often it has moved.</summary>
@@ -202,6 +203,7 @@ internal sealed partial class SseConnection
         {
             case FeedRead.Block:
                 WriteBlock(line, block);
+                if (IsAsking) return true;
                 return state == StreamState.Completed || line.Reader.MayHaveMore;
             case FeedRead.Behind:
                 return CatchUp(line, budget);
@@ -263,8 +265,8 @@ internal sealed partial class SseConnection
     private void Overtake(StreamLine line)
     {
         var before = line.Reader.Seq;
-        var start = line.Feed.Overtaken(before, GapReason.Slow);
-        line.MoveTo(start.Seq);
+        var start = line.Feed.Overtaken(line.Reader, GapReason.Slow);
+        line.MoveTo(start);
         if (start.Gap is { } gap) WriteGap(line, gap);
         if (_subscriber is not null) OweAgain(before, start.Seq);
     }

@@ -32,8 +32,8 @@ internal sealed partial class SseConnection
         _reads++;
         // Before reading: all up to it is in storage, so that what is not found there is not.
         line.StoredThrough = line.Feed.Floor;
-        line.Stored = _table.Operations.LimitSimple(_table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq,
-            StoredPage, budget), "read_stored", line.Feed.Stream).AsTask();
+        line.Stored = Asked(_table.Operations.LimitSimple(_table.Streams.ReadStored(line.Feed.Stream, line.Reader.Seq,
+            StoredPage, budget), "read_stored", line.Feed.Stream));
         // Not on the storage's own thread.
         _ = line.Stored.ContinueWith(_ => line.Advanced(), TaskScheduler.Default);
         return false;

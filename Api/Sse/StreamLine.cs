@@ -46,7 +46,7 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     public StreamLine? NextQueued { get; set; }
 
     /// <summary>Where the reader is, as a cursor.</summary>
-    public Cursor Position => Feed.History.At(Reader.Seq);
+    public Cursor Position => Reader.Position;
 
     /// <summary>The position that is known: the reader's own, until the stream is there to be read.</summary>
     public Cursor? Known => Started ? Position : From.Kind == ReadFromKind.Cursor ? From.Cursor : null;
@@ -68,15 +68,15 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     public Gap? Start()
     {
         var start = Feed.Resolve(From);
-        MoveTo(start.Seq);
+        MoveTo(start);
         Started = true;
         return start.Gap;
     }
 
-    public void MoveTo(long seq)
+    public void MoveTo(in ReadStart start)
     {
-        Reader.MoveTo(seq);
-        ToldSeq = seq;
+        Reader.MoveTo(start);
+        ToldSeq = start.Seq;
     }
 
     public void Release() => lease.Dispose();

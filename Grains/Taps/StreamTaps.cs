@@ -18,25 +18,42 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     /// <summary>Taps with a lease.</summary>
     public int Count => _taps.Count;
 
+    /// <summary>Readers at the taps, as they last said.</summary>
+    public int Readers => _taps.Values.Sum(tap => tap.Readers);
+
+    /// <summary>What readers must know beside the events, and its number: taps are pushed what is new of it.</summary>
+    public StreamView View { get; private set; } = new(StreamHistory.None, 0, 0, null);
+
+    public long ViewNo { get; private set; }
+
+    /// <summary>Looks whether the view has changed. Called before the taps are woken.</summary>
+    public void See(StreamSettings settings)
+    {
+        if (ReferenceEquals(View.History, feed.History) && View.Buffer == settings.Buffer
+            && View.BufferBytes == settings.BufferBytes && View.MaxAge == settings.MaxAge) return;
+        View = new(feed.History, settings.Buffer, settings.BufferBytes, settings.MaxAge);
+        ViewNo++;
+    }
+
     /// <summary>When the first lease ends, monotonic; the end of time when there is none.</summary>
     public long NextExpiryMs => _taps.Count == 0 ? long.MaxValue : _taps.Values.Min(tap => tap.LeaseEndsMs);
 
     /// <summary>Begins a tap at the head, or renews it. One that was deaf is heard of again: it is pushed to. False
     /// when there are too many.</summary>
-    public bool Renew(IStreamTap reference, long nowMs)
+    public bool Renew(IStreamTap reference, int readers, long nowMs)
     {
         if (!_taps.TryGetValue(reference, out var tap))
         {
             if (_taps.Count >= options.Taps) return false;
             if (_taps.Count == 0) feed.Watch(this);
-            _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head) });
+            _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head), ToldView = ViewNo });
         }
         else if (tap.IsDeaf && !tap.IsBusy)
         {
             tap.Reader.MoveTo(feed.Head);
             tap.IsDeaf = false;
         }
-        tap.LeaseEndsMs = nowMs + _leaseMs;
+        (tap.LeaseEndsMs, tap.Readers) = (nowMs + _leaseMs, readers);
         return true;
     }
 
@@ -53,17 +70,23 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         foreach (var tap in _taps.Values.Where(tap => tap.LeaseEndsMs <= nowMs).ToList()) Remove(tap.Reference);
     }
 
-    /// <summary>Forgets all: the stream moves, and they will ask its next owner.</summary>
-    public void Close()
+    /// <summary>Forgets all: the stream moves, and they ask its next owner; at once, if this word reaches
+    /// them.</summary>
+    public void Leave()
     {
-        foreach (var tap in _taps.Values.ToList()) Remove(tap.Reference);
+        foreach (var tap in _taps.Values.ToList())
+        {
+            Remove(tap.Reference);
+            tap.Reference.Push(TapPush.Leaving).Ignore();
+        }
     }
 
     /// <inheritdoc/>
     public void Advanced(StreamFeed feed)
     {
         foreach (var tap in _taps.Values)
-            if (tap is { IsBusy: false, IsDeaf: false } && tap.Reader.MayHaveMore) _ = Push(tap);
+            if (tap is { IsBusy: false, IsDeaf: false } && (tap.Reader.MayHaveMore || tap.ToldView < ViewNo))
+                _ = Push(tap);
     }
 
     private async Task Push(Tap tap)
@@ -89,16 +112,24 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         switch (feed.Read(ref tap.Reader, options.PushBytes, out var block))
         {
             case FeedRead.Nothing:
-                return null;
+                return tap.ToldView < ViewNo ? Pushed(tap, previous, PackedRun.Empty, isAll: true) : null;
             case FeedRead.Behind:
                 tap.Reader.MoveTo(feed.Head);
-                return new TapPush(feed.History.Epoch, feed.Head, feed.Head, PackedRun.Empty);
+                return Pushed(tap, feed.Head, PackedRun.Empty, isAll: true);
         }
         using (block)
         {
             tap.Reader.Pass(block, block.Count);
-            return new TapPush(feed.History.Epoch, previous, tap.Reader.Seq, PackedRun.Of(block));
+            return Pushed(tap, previous, PackedRun.Of(block), isAll: !tap.Reader.MayHaveMore);
         }
+    }
+
+    private TapPush Pushed(Tap tap, long previous, PackedRun events, bool isAll)
+    {
+        // Not before the last event: nothing comes behind a stream's end.
+        var view = isAll && tap.ToldView < ViewNo ? View : null;
+        if (view is not null) tap.ToldView = ViewNo;
+        return new TapPush(feed.History.Epoch, previous, tap.Reader.Seq, events, tap.ToldView, view);
     }
 
     [LoggerMessage(EventIds.TapDeaf, LogLevel.Debug, "Stream {Stream}: a tap does not take its push: {Reason}")]
@@ -111,6 +142,11 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         public IStreamTap Reference { get; } = reference;
 
         public long LeaseEndsMs { get; set; }
+
+        public int Readers { get; set; }
+
+        /// <summary>The newest view that it was pushed or told of.</summary>
+        public long ToldView { get; set; }
 
         /// <summary>A push is under way.</summary>
         public bool IsBusy { get; set; }

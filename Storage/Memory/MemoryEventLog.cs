@@ -4,7 +4,7 @@ namespace OrleansEvents.Storage.Memory;
 
 /// <summary>The log without storage: what is in it lives as long as the process. For <c>--store memory</c> and as the
 /// reference that tests compare other stores with.</summary>
-public sealed class MemoryEventLog : IEventLog
+public sealed partial class MemoryEventLog : IEventLog
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<long, MemoryStreamRow> _byId = [];

@@ -10,6 +10,9 @@ internal sealed class MemorySubscriber
 
     public bool Wakes { get; private set; }
 
+    /// <summary>The owner that the subscriber has beside its stream's; 0: it never had one.</summary>
+    public long Epoch { get; set; }
+
     public void Save(SubscriberWrite write)
     {
         (_state, Wakes) = (write.State.ToArray(), write.Wakes);

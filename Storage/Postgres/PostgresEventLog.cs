@@ -5,7 +5,7 @@ namespace OrleansEvents.Storage.Postgres;
 
 /// <summary>The log in a PostgreSQL database, which many processes may share: each stream has one owner among them, and
 /// the epoch in its row says who. Every write is one statement that checks the epoch and commits by itself.</summary>
-public sealed class PostgresEventLog : IEventLog
+public sealed partial class PostgresEventLog : IEventLog
 {
     // Rows deleted in one statement: whoever opens the stream meanwhile waits for it.
     private const int RowsAtOnce = 1000;

@@ -82,6 +82,8 @@ internal static class PostgresSchema
         CREATE TABLE probes(id integer PRIMARY KEY, count bigint NOT NULL);
         INSERT INTO probes VALUES(1, 0);
         """,
+        // A subscriber may have an owner of its own.
+        "ALTER TABLE subscribers ADD COLUMN epoch bigint NOT NULL DEFAULT 0",
     ];
 
     /// <summary>The version this program reads and writes.</summary>
@@ -91,23 +93,31 @@ internal static class PostgresSchema
     /// <see cref="LogRefusedException"/> when it is newer.</summary>
     public static int Migrate(NpgsqlDataSource source, string schema)
     {
+        var was = 0;
+        UnderLock(source, schema, connection =>
+        {
+            Execute(connection, "CREATE TABLE IF NOT EXISTS versions(version integer PRIMARY KEY)");
+            using var read = new NpgsqlCommand("SELECT coalesce(max(version), 0) FROM versions", connection);
+            was = (int)read.ExecuteScalar()!;
+            if (was > Version)
+                throw new LogRefusedException($"The database has version {was} of its tables, and this program knows "
+                    + $"only {Version}: start a newer one.");
+            for (var version = was; version < Version; version++) Step(connection, version);
+        });
+        return was;
+    }
+
+    /// <summary>Changes tables of the schema, which is made if it is not there, while no other server does.</summary>
+    public static void UnderLock(NpgsqlDataSource source, string schema, Action<NpgsqlConnection> change)
+    {
         using var connection = source.OpenConnection();
         Execute(connection, "SET statement_timeout = 0");
         // Held by the connection: it ends with it, whatever happens.
         Execute(connection, $"SELECT pg_advisory_lock({MigrationLock})");
         try
         {
-            Execute(connection, $"""
-                CREATE SCHEMA IF NOT EXISTS {Quoted(schema)};
-                CREATE TABLE IF NOT EXISTS {Quoted(schema)}.versions(version integer PRIMARY KEY);
-                """);
-            using var read = new NpgsqlCommand("SELECT coalesce(max(version), 0) FROM versions", connection);
-            var was = (int)read.ExecuteScalar()!;
-            if (was > Version)
-                throw new LogRefusedException($"The database has version {was} of its tables, and this program knows "
-                    + $"only {Version}: start a newer one.");
-            for (var version = was; version < Version; version++) Step(connection, version);
-            return was;
+            Execute(connection, $"CREATE SCHEMA IF NOT EXISTS {Quoted(schema)}");
+            change(connection);
         }
         finally
         {

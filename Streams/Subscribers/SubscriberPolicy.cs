@@ -106,6 +106,25 @@ public sealed record SubscriberPolicy
     /// <summary>Where its events are pushed; null: it reads.</summary>
     public WebhookPolicy? Webhook { get; init; }
 
+    /// <summary>Whether events of a kind can be owed at all.</summary>
+    public bool MayOwe(bool critical) => critical || OwesAll;
+
+    /// <summary>The number behind which a new subscriber is owed. What storage has let go of is not: where the buffer
+    /// still has it, it is read as by anybody.</summary>
+    /// <param name="head">The stream's head.</param>
+    /// <param name="trimmedThrough">Up to where storage was trimmed.</param>
+    /// <param name="epochs">The epochs that the stream remembers.</param>
+    public long OwedAfter(long head, long trimmedThrough, IEnumerable<ulong> epochs)
+    {
+        var after = From switch
+        {
+            OwedFrom.New => head,
+            OwedFrom.Cursor when epochs.Contains(FromCursor.Epoch) => Math.Min(head, FromCursor.Seq),
+            _ => 0,
+        };
+        return Math.Max(after, trimmedThrough);
+    }
+
     /// <summary>The wait after a number of deliveries, 1 at least.</summary>
     public TimeSpan BackoffAfter(int attempts) => Backoff[Math.Min(attempts, Backoff.Count) - 1];
 

@@ -71,7 +71,7 @@ public sealed partial class Subscription
 
     private bool Wants(in ShownEvent shown)
     {
-        if (shown.Seq <= _fromSeq || !shown.Critical && !Policy.OwesAll) return false;
+        if (shown.Seq <= _fromSeq || !Policy.MayOwe(shown.Critical)) return false;
         if (_types is null || shown.Type is null) return true;
         foreach (var wanted in _types)
             if (shown.Type.AsSpan().SequenceEqual(wanted)) return true;

@@ -11,6 +11,9 @@ public sealed partial class Subscription
     private List<StoredTries> _loadedTries = [];
     private long _loadedWatermark;
 
+    /// <summary>All that was owed up to here was acknowledged or parked when its state was saved.</summary>
+    public long StoredWatermark => _loadedWatermark;
+
     /// <summary>A subscriber as its saved state has it. Throws <see cref="FormatException"/> on any other
     /// bytes.</summary>
     /// <param name="record">What is stored.</param>

@@ -49,7 +49,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it and does not wait.</summary>
-    public static ServerProcess Spawn(string data, params string[] options)
+    public static ServerProcess Spawn(string data, params string[] options) =>
+        SpawnProgram(typeof(Api.ApiHost).Assembly.Location,
+            ["--urls", "http://127.0.0.1:0", "--data", data, .. options]);
+
+    /// <summary>Starts a program that says where it listens as the server does, and does not wait.</summary>
+    public static ServerProcess SpawnProgram(string program, string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -58,9 +63,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        string[] fixedOptions = ["--urls", "http://127.0.0.1:0", "--data", data];
-        foreach (var argument in (string[])[typeof(Api.ApiHost).Assembly.Location, .. fixedOptions, .. options])
-            start.ArgumentList.Add(argument);
+        start.ArgumentList.Add(program);
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
         return new ServerProcess(Process.Start(start)!);
     }
 

@@ -166,7 +166,7 @@ public sealed class EmbeddedStreamsTests
         using (var lease = under.Follow("x")) from = ReadFrom.After(lease.Feed.History.At(1));
         under.Crash();
         using var again = under.Follow("x");
-        Assert.Equal(new ReadStart(1, null), again.Feed.Resolve(from));
+        Assert.Equal(new ReadStart(1, null, again.Feed.History.Epoch), again.Feed.Resolve(from));
     }
 
     [Fact]

@@ -82,7 +82,7 @@ internal sealed class SimulatedConnection(SimulatedSubscriber subscriber, Simula
             case FeedRead.Nothing: return false;
             case FeedRead.Behind:
                 var before = reader.Seq;
-                reader.MoveTo(feed.Overtaken(before, GapReason.Slow).Seq);
+                reader.MoveTo(feed.Overtaken(reader, GapReason.Slow));
                 session.Jump(before, reader.Seq);
                 return true;
         }

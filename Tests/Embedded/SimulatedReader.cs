@@ -58,7 +58,7 @@ internal sealed class SimulatedReader(string stream, Simulation simulation) : IF
         if (feed.History.State is not (StreamState.Open or StreamState.Completed)) return false;
         var start = feed.Resolve(_from);
         Tell(start);
-        _reader = new FeedReader(start.Seq);
+        _reader = new FeedReader(start);
         Seq = start.Seq;
         return true;
     }
@@ -111,12 +111,12 @@ internal sealed class SimulatedReader(string stream, Simulation simulation) : IF
 
     private void Jump(StreamFeed feed)
     {
-        var start = feed.Overtaken(_reader.Seq, GapReason.Slow);
+        var start = feed.Overtaken(_reader, GapReason.Slow);
         Assert.True(start.Seq > _reader.Seq);
         Tell(start);
         if (start.Gap is null) simulation.Truth.NothingBetween(stream, Math.Max(Seq, _told), start.Seq + 1);
         Seq = start.Seq;
-        _reader.MoveTo(start.Seq);
+        _reader.MoveTo(start);
     }
 
     private void See(StreamFeed feed, ReadOnlySpan<byte> frame, in EventSlot slot)

@@ -16,7 +16,7 @@ internal static class Given
     public static Task<RunningApi> Server(
         string[]? options = null, Action<IServiceCollection>? services = null,
         Action<IEndpointRouteBuilder>? map = null) =>
-        ApiHost.StartAsync([.. Quiet, .. options ?? []], services, map, TestContext.Current.CancellationToken);
+        ApiHost.StartAsync([.. Quiet, .. options ?? []], services, map, cancel: TestContext.Current.CancellationToken);
 
     public static HttpClient Client(this RunningApi server, Version? version = null) => new()
     {

@@ -1,5 +1,6 @@
 using System.Reflection;
 using OrleansEvents.Streams;
+using OrleansEvents.Tests.Storage;
 
 namespace OrleansEvents.Tests.Http;
 
@@ -19,7 +20,7 @@ public class FailingLog : DispatchProxy
 
     public static FailingLog Over(IEventLog inner)
     {
-        var log = (FailingLog)(object)Create<IEventLog, FailingLog>();
+        var log = (FailingLog)(object)Create<IWholeLog, FailingLog>();
         log._inner = inner;
         return log;
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using OrleansEvents.Streams;
+using OrleansEvents.Tests.Storage;
 
 namespace OrleansEvents.Tests.Http;
 
@@ -17,7 +18,7 @@ public class StallingLog : DispatchProxy
 
     public static StallingLog Over(IEventLog inner)
     {
-        var log = (StallingLog)(object)Create<IEventLog, StallingLog>();
+        var log = (StallingLog)(object)Create<IWholeLog, StallingLog>();
         log._inner = inner;
         return log;
     }

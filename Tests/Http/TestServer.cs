@@ -12,15 +12,15 @@ namespace OrleansEvents.Tests.Http;
 /// started again where it stopped; without, it keeps events in memory only.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
-    private readonly string? _folder;
+    private readonly ServerEngine _engine;
     private readonly Action<IServiceCollection>? _services;
     private string[] _options;
-    private RunningApi? _running;
+    private RunningServer? _running;
 
-    private TestServer(string? folder, string[] options, Action<IServiceCollection>? services) =>
-        (_folder, _options, _services) = (folder, options, services);
+    private TestServer(ServerEngine engine, string[] options, Action<IServiceCollection>? services) =>
+        (_engine, _options, _services) = (engine, options, services);
 
-    public RunningApi Running => _running ?? throw new InvalidOperationException("The server is stopped");
+    public RunningApi Running => _running?.Api ?? throw new InvalidOperationException("The server is stopped");
 
     public Uri Address => Running.Address;
 
@@ -28,14 +28,14 @@ internal sealed class TestServer : IAsyncDisposable
     public HttpClient Http { get; private set; } = new();
 
     /// <summary>Over a store in memory: for what needs no restart.</summary>
-    public static Task<TestServer> Start(params string[] options) => Begin(null, options, null);
+    public static Task<TestServer> Start(params string[] options) => Begin(ServerEngine.Forgetting(), options, null);
 
     /// <summary>Over SQLite in a new folder.</summary>
     public static Task<TestServer> StartOnDisk(params string[] options) =>
-        Begin(Directory.CreateTempSubdirectory("events-").FullName, options, null);
+        Begin(ServerEngine.Keeping(), options, null);
 
     public static Task<TestServer> StartWith(Action<IServiceCollection> services, params string[] options) =>
-        Begin(null, options, services);
+        Begin(ServerEngine.Forgetting(), options, services);
 
     /// <summary>Stops gracefully and starts again over the same folder, with other options when any are
     /// given.</summary>
@@ -109,23 +109,22 @@ internal sealed class TestServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Stop();
-        if (_folder is not null) Directory.Delete(_folder, recursive: true);
+        await _engine.DisposeAsync();
     }
 
-    private static async Task<TestServer> Begin(string? folder, string[] options, Action<IServiceCollection>? services)
+    private static async Task<TestServer> Begin(ServerEngine engine, string[] options,
+        Action<IServiceCollection>? services)
     {
-        var server = new TestServer(folder, options, services);
+        var server = new TestServer(engine, options, services);
         await server.Run();
         return server;
     }
 
     private async Task Run()
     {
-        string[] store = _folder is null ? ["--store", "memory"] : ["--store", "sqlite", "--data", _folder];
-        _running = await ApiHost.StartAsync(
-            ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:OrleansEvents", "Warning", .. store, .. _options],
-            _services, cancel: TestContext.Current.CancellationToken);
-        Http = _running.Client(HttpVersion.Version11);
+        _running = await _engine.Start(
+            ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:OrleansEvents", "Warning"], _options, _services);
+        Http = Running.Client(HttpVersion.Version11);
         Http.Timeout = TimeSpan.FromSeconds(60);
     }
 }

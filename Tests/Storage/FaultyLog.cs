@@ -7,7 +7,7 @@ namespace OrleansEvents.Tests.Storage;
 /// were added, and the first that matches is taken; a call is named by its operation and how many of that kind there
 /// were. A stalled write stalls all later ones, as a writer that hangs does, so writes keep their order.
 /// </summary>
-internal sealed class FaultyLog(IEventLog inner) : IEventLog
+internal sealed class FaultyLog(IEventLog inner) : IWholeLog
 {
     private readonly Lock _lock = new();
     private readonly List<Rule> _rules = [];
@@ -81,6 +81,17 @@ internal sealed class FaultyLog(IEventLog inner) : IEventLog
 
     public Task RemoveSubscriber(LogHandle handle, string name) =>
         Write(LogOperation.RemoveSubscriber, () => inner.RemoveSubscriber(handle, name));
+
+    public Task<OpenedSubscriber?> OpenSubscriber(string stream, string name, SubscriberWrite? create, long nowMs) =>
+        Write(LogOperation.SaveSubscriber, () => Rows.OpenSubscriber(stream, name, create, nowMs));
+
+    public Task SaveSubscriber(SubscriberHandle handle, SubscriberWrite write) =>
+        Write(LogOperation.SaveSubscriber, () => Rows.SaveSubscriber(handle, write));
+
+    public Task RemoveSubscriber(SubscriberHandle handle) =>
+        Write(LogOperation.RemoveSubscriber, () => Rows.RemoveSubscriber(handle));
+
+    private ISubscriberLog Rows => (ISubscriberLog)inner;
 
     public Task<EventRun> Read(long id, long after, int maxEvents, int maxBytes) =>
         Read(LogOperation.Read, () => inner.Read(id, after, maxEvents, maxBytes));

@@ -36,7 +36,7 @@ public sealed class PostgresServer : IAsyncDisposable
         cd "$2"
         $user "$1/initdb" -D "$2/data" -U events -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1
         $user "$1/postgres" -D "$2/data" -c listen_addresses=127.0.0.1 -c port="$3" -c unix_socket_directories= \
-            -c fsync=off -c shared_buffers=32MB -c max_connections=200 >>"$2/log" 2>&1 </dev/null &
+            -c fsync=off -c shared_buffers=32MB -c max_connections=500 >>"$2/log" 2>&1 </dev/null &
         cat >/dev/null
         kill -QUIT $!
         wait $! || true
@@ -48,7 +48,10 @@ public sealed class PostgresServer : IAsyncDisposable
     private string? _folder;
     private int _schemas;
 
-    public PostgresServer() => _connection = new(Start);
+    public PostgresServer() => (_connection, OfThisRun) = (new(Start), this);
+
+    /// <summary>For what is made by no fixture.</summary>
+    public static PostgresServer OfThisRun { get; private set; } = null!;
 
     /// <summary>Options for a log with a schema of its own; without a server the test that asks is skipped.</summary>
     public async Task<PostgresOptions> NewSchema()

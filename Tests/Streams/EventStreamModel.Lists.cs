@@ -53,7 +53,7 @@ internal sealed partial class EventStreamModel
         {
             if (from >= _floor || from < first - 1 || from < _under.Feed.History.CountableFrom) continue;
             var to = _under.Feed.History.StoredSince is { } since ? Math.Min(since, _floor) : _floor;
-            var told = _under.Feed.Overtaken(from, GapReason.Slow);
+            var told = _under.Feed.Overtaken(new FeedReader(from), GapReason.Slow);
             Assert.Equal(Math.Max(from, to), told.Seq);
             Assert.Equal(_countable.Count(seq => seq > from && seq <= to), told.Gap?.Missed ?? 0);
         }

@@ -189,7 +189,9 @@ internal sealed partial class EventStreamModel
         AfterOpening();
         // A save that seemed to fail may have made the ring smaller.
         Evict();
-        if (seen.Seq >= _floor) Assert.Equal(new ReadStart(seen.Seq, null), _under.Feed.Resolve(ReadFrom.After(seen)));
+        if (seen.Seq >= _floor)
+            Assert.Equal(new ReadStart(seen.Seq, null, _under.Feed.History.Epoch),
+                _under.Feed.Resolve(ReadFrom.After(seen)));
     }
 
     /// <summary>The process dies; what was in flight may be on storage.</summary>

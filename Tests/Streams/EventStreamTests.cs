@@ -234,7 +234,7 @@ public sealed class EventStreamTests
         under.CloseGracefully();
         under.Open();
         Assert.Equal([(2, "2"), (3, "3")], under.Ring());
-        Assert.Equal(new ReadStart(2, null), under.Feed.Resolve(ReadFrom.After(old)));
+        Assert.Equal(new ReadStart(2, null, under.Feed.History.Epoch), under.Feed.Resolve(ReadFrom.After(old)));
         Assert.Equal(4, under.Append(Event("4")).Published.First.Seq);
     }
 

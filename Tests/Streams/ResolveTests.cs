@@ -87,7 +87,7 @@ public sealed class ResolveTests
         {
             under.CloseGracefully();
             under.Open();
-            Assert.Equal(new ReadStart(1, null), under.Feed.Resolve(cursor));
+            Assert.Equal(new ReadStart(1, null, under.Feed.History.Epoch), under.Feed.Resolve(cursor));
         }
         under.CloseGracefully();
         under.Open();
@@ -105,7 +105,7 @@ public sealed class ResolveTests
         under.Reopen();
         under.CloseGracefully();
         under.Open();
-        Assert.Equal(new ReadStart(0, null), under.Feed.Resolve(before));
+        Assert.Equal(new ReadStart(0, null, under.Feed.History.Epoch), under.Feed.Resolve(before));
     }
 
     private static StreamFeed Feed(string[] past, long floor = 50)

@@ -87,10 +87,10 @@ public sealed class StreamFeedReadersTests
             switch (feed.Read(ref reader, random.Next(1, 4000), out var block))
             {
                 case FeedRead.Behind:
-                    var start = feed.Overtaken(reader.Seq, GapReason.Slow);
+                    var start = feed.Overtaken(reader, GapReason.Slow);
                     missed += start.Gap?.Missed ?? 0;
                     Assert.True(start.Seq > reader.Seq, "Behind, but nothing was evicted.");
-                    reader.MoveTo(start.Seq);
+                    reader.MoveTo(start);
                     break;
                 case FeedRead.Nothing when last:
                     return (read, missed);

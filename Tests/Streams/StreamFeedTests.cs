@@ -27,7 +27,7 @@ public sealed class StreamFeedTests
         for (var i = 0; i < 200; i++)
             under.Append(Event(i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(FeedRead.Behind, under.Feed.Read(ref reader, 1000, out _));
-        var start = under.Feed.Overtaken(0, GapReason.Slow);
+        var start = under.Feed.Overtaken(reader, GapReason.Slow);
         Assert.Equal((197, 197L), (start.Seq, start.Gap!.Value.Missed));
     }
 

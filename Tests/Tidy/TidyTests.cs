@@ -35,6 +35,7 @@ public sealed partial class TidyTests
             ["Grains.Interfaces"] = ["Streams"],
             ["Grains"] = ["Grains.Interfaces", "Streams"],
             ["Api"] = ["Storage", "Streams"],
+            ["Silo"] = ["Api", "Grains", "Grains.Interfaces", "Storage", "Streams"],
             ["Client"] = [],
             ["Cli"] = ["Client"],
         };

@@ -1,10 +1,8 @@
-using OrleansEvents.Streams;
+namespace OrleansEvents.Streams;
 
-namespace OrleansEvents.Api.Embedded;
-
-/// <summary>What the subscribers of all open streams have done and hold, kept up by the streams' hosts, so that whoever
-/// looks need not walk over them. Thread-safe.</summary>
-internal sealed class SubscriberTotals
+/// <summary>What the subscribers that are open in this process have done and hold, kept up by their hosts, so that
+/// whoever looks need not walk over them. Thread-safe.</summary>
+public sealed class SubscriberTotals
 {
     private long _queued;
     private long _retried;
@@ -14,10 +12,12 @@ internal sealed class SubscriberTotals
     private long _pending;
     private long _deadLetters;
 
+    /// <summary>The sums as they are now.</summary>
     public SubscriberFigures Now => new(Volatile.Read(ref _queued), Volatile.Read(ref _retried),
         Volatile.Read(ref _succeeded), Volatile.Read(ref _abandoned), Volatile.Read(ref _retrying),
         Volatile.Read(ref _pending), Volatile.Read(ref _deadLetters));
 
+    /// <summary>Adds the change of one subscriber's figures.</summary>
     public void Add(in SubscriberFigures change)
     {
         if (change == default) return;
@@ -32,9 +32,10 @@ internal sealed class SubscriberTotals
 }
 
 /// <summary>Counts since the process began, then what is held now.</summary>
-internal readonly record struct SubscriberFigures(long Queued, long Retried, long Succeeded, long Abandoned,
+public readonly record struct SubscriberFigures(long Queued, long Retried, long Succeeded, long Abandoned,
     long Retrying, long Pending, long DeadLetters)
 {
+    /// <summary>A subscriber's.</summary>
     public static SubscriberFigures Of(Subscription state) => CountsOf(state) with
     {
         Retrying = state.RetryCount, Pending = state.PendingCount, DeadLetters = state.DeadLetterCount,
@@ -47,10 +48,12 @@ internal readonly record struct SubscriberFigures(long Queued, long Retried, lon
     /// <summary>The change that takes what is held away.</summary>
     public SubscriberFigures Gone => new(0, 0, 0, 0, -Retrying, -Pending, -DeadLetters);
 
+    /// <summary>The sum of each.</summary>
     public static SubscriberFigures operator +(SubscriberFigures a, SubscriberFigures b) =>
         new(a.Queued + b.Queued, a.Retried + b.Retried, a.Succeeded + b.Succeeded, a.Abandoned + b.Abandoned,
             a.Retrying + b.Retrying, a.Pending + b.Pending, a.DeadLetters + b.DeadLetters);
 
+    /// <summary>The difference of each.</summary>
     public static SubscriberFigures operator -(SubscriberFigures a, SubscriberFigures b) =>
         new(a.Queued - b.Queued, a.Retried - b.Retried, a.Succeeded - b.Succeeded, a.Abandoned - b.Abandoned,
             a.Retrying - b.Retrying, a.Pending - b.Pending, a.DeadLetters - b.DeadLetters);

@@ -1,0 +1,145 @@
+using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Grains.Nodes;
+
+/// <summary>
+/// What a node's publishers send to one stream. A few calls are under way to the owner at once; publishers that come
+/// meanwhile wait and meet in the next, because Orleans moves so many messages a second, whatever their size.
+/// <para>A call whose outcome is not known is repeated with a word that it is a repetition: the owner knows what it
+/// made durable of it, and of the rest it says that it cannot know. So a repetition doubles nothing, and a mark for
+/// each request is kept only where there is storage behind it anyway.</para>
+/// </summary>
+internal sealed class Outbox(IStreamGrain owner, NodeContext context)
+{
+    /// <summary>Bytes in one call, unless a request alone is larger: below what the runtime takes for a large
+    /// object.</summary>
+    private const int CallBytes = 64 << 10;
+
+    private const int CallRequests = 256;
+
+    private static readonly Refusal TooMuch =
+        new(Streams.ErrorCode.StoreUnavailable, "Too much waits for the stream's owner.", TimeSpan.FromSeconds(1));
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Request> _waiting = [];
+    private long _waitingBytes;
+    private int _calls;
+    private bool _isClosed;
+
+    /// <summary>Publishes; null when the outbox is closed, and another is to be made.</summary>
+    public Task<Outcome<PublishAnswer>>? Publish(ReadOnlyMemory<NewEvent> events, bool each, CancellationToken cancel)
+    {
+        var request = new Request(events, PackedEvents.LengthOf(events.Span), each);
+        lock (_lock)
+        {
+            if (_isClosed) return null;
+            if (_waiting.Count > 0 && _waitingBytes + request.Length > context.Options.WaitingBytes)
+                return Task.FromResult<Outcome<PublishAnswer>>(TooMuch);
+            _waiting.Enqueue(request);
+            _waitingBytes += request.Length;
+            if (_calls == context.Options.CallsUnderWay) return Await(request, cancel);
+            _calls++;
+        }
+        _ = Send();
+        return Await(request, cancel);
+    }
+
+    /// <summary>Whether nothing is under way; from then on nothing can be.</summary>
+    public bool TryClose()
+    {
+        lock (_lock) return _isClosed |= _calls == 0;
+    }
+
+    private async Task<Outcome<PublishAnswer>> Await(Request request, CancellationToken cancel)
+    {
+        try
+        {
+            return await request.Answer.Task.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // Its memory is the publisher's again: it is packed by now, or not at all.
+            lock (_lock) request.IsGivenUp = true;
+            throw;
+        }
+    }
+
+    private async Task Send()
+    {
+        while (Take() is var (batch, requests))
+        {
+            try
+            {
+                var answers = await Call(batch);
+                for (var i = 0; i < requests.Count; i++)
+                    requests[i].Answer.TrySetResult(answers is null ? Transient.Unreachable : answers[i]);
+            }
+#pragma warning disable CA1031 // Whatever it is, the publishers are told.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                foreach (var request in requests) request.Answer.TrySetException(e);
+            }
+        }
+    }
+
+    private async Task<Outcome<PublishAnswer>[]?> Call(PublishBatch batch)
+    {
+        long? failedAt = null;
+        while (true)
+        {
+            try
+            {
+                return await owner.PublishAll(batch);
+            }
+            catch (Exception e) when (Transient.Is(e))
+            {
+                failedAt ??= context.Time.GetTimestamp();
+                if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return null;
+                if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
+            }
+            await Task.Delay(context.Options.RetryEvery, context.Time);
+        }
+    }
+
+    /// <summary>What goes with the next call; null, and one call less is under way, when nothing waits.</summary>
+    private (PublishBatch Batch, List<Request> Requests)? Take()
+    {
+        lock (_lock)
+        {
+            var (requests, length) = (new List<Request>(), 0);
+            while (requests.Count < CallRequests && _waiting.TryPeek(out var next))
+            {
+                if (length > 0 && length + next.Length > CallBytes) break;
+                _waitingBytes -= _waiting.Dequeue().Length;
+                if (next.IsGivenUp) continue;
+                requests.Add(next);
+                length += next.Length;
+            }
+            if (requests.Count == 0)
+            {
+                _calls--;
+                return null;
+            }
+            return (new PublishBatch(PackedEvents.Of(requests.ConvertAll(each => each.Events), length),
+                [.. requests.Select(each => each.Each ? -each.Events.Length : each.Events.Length)],
+                context.Requests.Node, context.Requests.Take(requests.Count), Again: false), requests);
+        }
+    }
+
+    private sealed class Request(ReadOnlyMemory<NewEvent> events, int length, bool each)
+    {
+        public ReadOnlyMemory<NewEvent> Events { get; } = events;
+
+        public int Length { get; } = length;
+
+        public bool Each { get; } = each;
+
+        /// <summary>Whether nobody waits for it any more.</summary>
+        public bool IsGivenUp { get; set; }
+
+        public TaskCompletionSource<Outcome<PublishAnswer>> Answer { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

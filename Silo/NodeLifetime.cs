@@ -1,0 +1,54 @@
+using OrleansEvents.Api;
+using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Metrics;
+using OrleansEvents.Api.Options;
+using OrleansEvents.Grains.Nodes;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Silo;
+
+/// <summary>What a node does beside its silo, from when that has joined until nothing is read or published here any
+/// more: it asks storage whether it takes writes, for its readers and its <c>/readyz</c> to know.</summary>
+internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreCircuit circuit, StoreNews news,
+    ServerMeter meter, SubscriberTotals totals, FeedMemory memory, Operations operations,
+    Api.Options.ClusterOptions options, TimeProvider time) : BackgroundService
+{
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await streams.DisposeAsync();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        news.Follow();
+        meter.Subscribers = () => totals.Now;
+        meter.BufferBytes = () => memory.Used;
+        meter.IsStoreDown = () => circuit.IsOpen;
+        using var timer = new PeriodicTimer(options.StoreProbeEvery, time);
+        try
+        {
+            do
+            {
+                if (!circuit.IsOpen) await Ask(stoppingToken);
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The node stops.
+        }
+    }
+
+    private async Task Ask(CancellationToken cancel)
+    {
+        try
+        {
+            await log.Probe().WaitAsync(operations.Options.Timeout, time, cancel);
+        }
+        catch (Exception failure) when (failure is LogUnavailableException or TimeoutException)
+        {
+            circuit.Trip(failure);
+        }
+    }
+}
