@@ -42,6 +42,8 @@ internal sealed class ClusterSessions : ISessionListener, IAsyncDisposable
     public async Task<Outcome<ISubscriberSession?>> Begin(string stream, string subscriber, SessionKind kind,
         ISubscriberGrain grain)
     {
+        // What a poll before it was told must not be told again.
+        await Flush(stream, subscriber);
         var id = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
         var begun = await grain.Attach(new AttachRequest(id, (int)kind, Self, null, IsAgain: false));
         if (begun.Refusal is { } refused) return refused;
@@ -80,7 +82,8 @@ internal sealed class ClusterSessions : ISessionListener, IAsyncDisposable
             if (!_sessions.TryGetValue((stream, subscriber), out var all)) return;
             flushing = [.. all.Select(session => session.Flush())];
         }
-        await Task.WhenAny(Task.WhenAll(flushing), Task.Delay(Options.RetryFor, Time));
+        var flushed = Task.WhenAll(flushing);
+        if (!flushed.IsCompleted) await Task.WhenAny(flushed, Task.Delay(Options.RetryFor, Time));
     }
 
     /// <inheritdoc/>
