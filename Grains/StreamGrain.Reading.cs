@@ -63,9 +63,7 @@ internal sealed partial class StreamGrain
         if (!ok) return null;
         using var stored = found!;
         // What a commit in flight has written is not visible yet, and may never be; what was made void never is.
-        var count = stored.Count;
-        while (count > 0 && stored.Slots[count - 1].Seq > through) count--;
-        stored.Truncate(count);
+        stored.TruncateAfter(through);
         into.Append(stored);
         return stored.Count > 0 ? stored.Last : floor;
     }

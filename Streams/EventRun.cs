@@ -72,6 +72,14 @@ public sealed class EventRun : IDisposable
         _bytes += frames.Length;
     }
 
+    /// <summary>The numbers of all events, in order.</summary>
+    public long[] Seqs()
+    {
+        var seqs = new long[_count];
+        for (var i = 0; i < seqs.Length; i++) seqs[i] = _slots[i].Seq;
+        return seqs;
+    }
+
     /// <summary>Copies all events of another run to the end.</summary>
     public void Append(EventRun other) => Append(other.Frames.Span, other.Slots);
 
@@ -81,6 +89,14 @@ public sealed class EventRun : IDisposable
         if (count >= _count) return;
         _bytes = _slots[count].Offset;
         _count = count;
+    }
+
+    /// <summary>Takes back the events numbered above <paramref name="through"/>.</summary>
+    public void TruncateAfter(long through)
+    {
+        var count = _count;
+        while (count > 0 && _slots[count - 1].Seq > through) count--;
+        Truncate(count);
     }
 
     /// <summary>Returns the buffers to their pool.</summary>

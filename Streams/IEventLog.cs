@@ -159,6 +159,9 @@ public sealed record SubscriberWrite(string Name, ReadOnlyMemory<byte> State)
 
     /// <summary>When they are parked, Unix milliseconds.</summary>
     public long ParkedMs { get; init; }
+
+    /// <summary>The numbers of <see cref="Park"/>, in order.</summary>
+    public long[] ParkedSeqs => Park is { } park ? park.Seqs() : [];
 }
 
 /// <summary>Parked events with what was noted of each.</summary>

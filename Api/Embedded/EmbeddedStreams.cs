@@ -102,9 +102,7 @@ internal sealed partial class EmbeddedStreams : IEventStreams, IAsyncDisposable
         try
         {
             var run = await _context.Log.Read(id, after, maxEvents, maxBytes);
-            var count = run.Count;
-            while (count > 0 && run.Slots[count - 1].Seq > through) count--;
-            run.Truncate(count);
+            run.TruncateAfter(through);
             return run;
         }
         catch (LogUnavailableException)

@@ -46,16 +46,9 @@ internal sealed partial class StreamHost
             var page = await context.Log.ReadParked(_stream!.Handle.Id, subscriber, position, limit - run.Count,
                 maxBytes);
             using var events = page.Events;
-            more = events.Count > 0;
-            for (var i = 0; i < events.Count; i++)
-            {
-                position = events.Slots[i].Seq;
-                lock (_turn)
-                    if (!entry.State.IsDeadLetter(position)) continue;
-                run.Append(events.Slots[i], events.FrameOf(events.Slots[i]));
-                var (attempts, history) = Subscription.ReadNote(page.Notes[i]);
-                details.Add(new PendingEvent(position, attempts, null, history));
-            }
+            if (!(more = events.Count > 0)) break;
+            position = events.Last;
+            lock (_turn) entry.State.TakeDeadLetters(page, run, details);
         }
         lock (_turn)
             return new SubscriberPage(run, details, Feed.History.At(position),

@@ -183,26 +183,11 @@ internal sealed partial class StreamHost
     private async Task<HashSet<long>> Write(SubscriberEntry entry, LogHandle handle, SubscriptionSave save,
         long parkedMs)
     {
-        var write = new SubscriberWrite(entry.State.Name, save.State) { Wakes = save.Wakes, Unpark = save.Unpark };
-        if (save.Parking.Count == 0)
-        {
-            await context.Log.SaveSubscriber(handle, write);
-            return [];
-        }
-        using var events = await ReadOwed(entry, [.. save.Parking.Select(note => note.Seq)], int.MaxValue);
-        var notes = save.Parking.ToDictionary(note => note.Seq, note => note.Note);
-        var seqs = new HashSet<long>();
-        var kept = new List<ReadOnlyMemory<byte>>();
-        foreach (ref readonly var slot in events.Slots)
-        {
-            seqs.Add(slot.Seq);
-            kept.Add(notes[slot.Seq]);
-        }
-        await context.Log.SaveSubscriber(handle, write with
-        {
-            Park = events.Count > 0 ? events : null, Notes = kept, ParkedMs = parkedMs,
-        });
-        return seqs;
+        using var events = save.Parking.Count == 0 ? null
+            : await ReadOwed(entry, [.. save.Parking.Select(note => note.Seq)], int.MaxValue);
+        var write = save.WriteOf(entry.State.Name, events, parkedMs);
+        await context.Log.SaveSubscriber(handle, write);
+        return [.. write.ParkedSeqs];
     }
 
     [LoggerMessage(EventIds.EventsParked, LogLevel.Warning,

@@ -42,15 +42,9 @@ internal sealed partial class SubscriberGrain : IRemindable
             if (!await Attempt(async () => page = await context.Log.ReadParked(_handle.Stream, _name, position,
                 limit - run.Count, maxBytes))) return Untaken;
             using var events = page!.Events;
-            more = events.Count > 0;
-            for (var i = 0; i < events.Count; i++)
-            {
-                position = events.Slots[i].Seq;
-                if (!state.IsDeadLetter(position)) continue;
-                run.Append(events.Slots[i], events.FrameOf(events.Slots[i]));
-                var (attempts, history) = Subscription.ReadNote(page.Notes[i]);
-                details.Add(new PendingEvent(position, attempts, null, history));
-            }
+            if (!(more = events.Count > 0)) break;
+            position = events.Last;
+            state.TakeDeadLetters(page, run, details);
         }
         return new PackedPage(PackedRun.Of(run), [.. details], At(position),
             more && state.HasDeadLetterAfter(position), state.Expired);

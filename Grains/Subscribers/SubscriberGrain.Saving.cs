@@ -106,26 +106,11 @@ internal sealed partial class SubscriberGrain
     private async Task<HashSet<long>> Write(Subscription state, SubscriberHandle handle, SubscriptionSave save,
         long parkedMs)
     {
-        var write = new SubscriberWrite(_name, save.State) { Wakes = save.Wakes, Unpark = save.Unpark };
-        if (save.Parking.Count == 0)
-        {
-            await context.Rows.SaveSubscriber(handle, write);
-            return [];
-        }
-        using var events = await ReadEvents(state, [.. save.Parking.Select(note => note.Seq)], int.MaxValue);
-        var notes = save.Parking.ToDictionary(note => note.Seq, note => note.Note);
-        var seqs = new HashSet<long>();
-        var kept = new List<ReadOnlyMemory<byte>>();
-        foreach (ref readonly var slot in events.Slots)
-        {
-            seqs.Add(slot.Seq);
-            kept.Add(notes[slot.Seq]);
-        }
-        await context.Rows.SaveSubscriber(handle, write with
-        {
-            Park = events.Count > 0 ? events : null, Notes = kept, ParkedMs = parkedMs,
-        });
-        return seqs;
+        using var events = save.Parking.Count == 0 ? null
+            : await ReadEvents(state, [.. save.Parking.Select(note => note.Seq)], int.MaxValue);
+        var write = save.WriteOf(_name, events, parkedMs);
+        await context.Rows.SaveSubscriber(handle, write);
+        return [.. write.ParkedSeqs];
     }
 
     /// <summary>The frames of owed events, in order: from the owner's buffer, else from storage, else from their parked

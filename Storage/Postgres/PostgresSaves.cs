@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Npgsql;
 using OrleansEvents.Streams;
 
@@ -60,38 +59,18 @@ internal static class PostgresSaves
             SELECT id FROM held
             """).With(name).Finds();
 
-    /// <summary>A subscriber's state with what is parked for it. What is parked again is updated and not deleted: one
-    /// statement cannot do both to a row.</summary>
-    public static Task<bool> Subscriber(NpgsqlDataSource source, LogHandle handle, SubscriberWrite write)
-    {
-        var slots = write.Park is { } park ? park.Slots.ToArray() : [];
-        return Statement(source, handle, $"""
-            WITH {Held},
-            saved AS (
-                INSERT INTO subscribers(stream, wakes, name, state) SELECT id, $3, $4, $5 FROM held
-                ON CONFLICT (stream, name) DO UPDATE SET state = excluded.state, wakes = excluded.wakes),
-            unparked AS (
-                DELETE FROM parked p USING held, unnest($6::bigint[], $7::bigint[]) gone(first, last)
-                WHERE p.stream = held.id AND p.subscriber = $4 AND p.seq BETWEEN gone.first AND gone.last
-                    AND NOT p.seq = ANY($9)),
-            put AS (
-                INSERT INTO parked(stream, seq, parked, subscriber, slot, note, frame)
-                SELECT held.id, e.seq, $8, $4, e.slot, e.note, e.frame
-                FROM held, unnest($9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[]) e(seq, slot, note, frame)
-                ON CONFLICT (stream, subscriber, seq) DO UPDATE SET parked = excluded.parked, slot = excluded.slot,
-                    note = excluded.note, frame = excluded.frame)
-            SELECT id FROM held
-            """)
-            .With(write.Wakes).With(write.Name).With(write.State)
-            .With(write.Unpark.Select(range => range.First).ToArray())
-            .With(write.Unpark.Select(range => range.Last).ToArray())
-            .With(write.ParkedMs)
-            .With(slots.Select(slot => slot.Seq).ToArray())
-            .With(slots.Select(slot => MemoryMarshal.AsBytes([slot.At(0)]).ToArray()).ToArray())
-            .With(write.Notes.ToArray())
-            .With(slots.Select(slot => write.Park!.FrameOf(slot).ToArray()).ToArray())
-            .Finds();
-    }
+    /// <summary>A subscriber's state with what is parked for it.</summary>
+    public static Task<bool> Subscriber(NpgsqlDataSource source, LogHandle handle, SubscriberWrite write) =>
+        Statement(source, handle, s_subscriber)
+            .With(write.Wakes).With(write.Name).With(write.State).WithParked(write).Finds();
+
+    private static readonly string s_subscriber = $"""
+        WITH {Held},
+        saved AS (
+            INSERT INTO subscribers(stream, wakes, name, state) SELECT id, $3, $4, $5 FROM held
+            ON CONFLICT (stream, name) DO UPDATE SET state = excluded.state, wakes = excluded.wakes),
+        {ParkedRows.Sql("$4")}
+        """;
 
     private static NpgsqlCommand Statement(NpgsqlDataSource source, LogHandle handle, string sql)
     {

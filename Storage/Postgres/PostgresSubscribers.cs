@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Npgsql;
 using OrleansEvents.Streams;
 
@@ -46,35 +45,14 @@ internal static class PostgresSubscribers
         }
     }
 
-    /// <summary>The state with what is parked. What is parked again is updated and not deleted: one statement cannot do
-    /// both to a row.</summary>
-    public static Task<bool> Save(NpgsqlDataSource source, SubscriberHandle handle, SubscriberWrite write)
-    {
-        var slots = write.Park is { } park ? park.Slots.ToArray() : [];
-        return Statement(source, handle, $"""
-            WITH held AS (UPDATE subscribers s SET state = $5, wakes = $4 WHERE {Owned} RETURNING s.stream AS id),
-            unparked AS (
-                DELETE FROM parked p USING held, unnest($6::bigint[], $7::bigint[]) gone(first, last)
-                WHERE p.stream = held.id AND p.subscriber = $2 AND p.seq BETWEEN gone.first AND gone.last
-                    AND NOT p.seq = ANY($9)),
-            put AS (
-                INSERT INTO parked(stream, seq, parked, subscriber, slot, note, frame)
-                SELECT held.id, e.seq, $8, $2, e.slot, e.note, e.frame
-                FROM held, unnest($9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[]) e(seq, slot, note, frame)
-                ON CONFLICT (stream, subscriber, seq) DO UPDATE SET parked = excluded.parked, slot = excluded.slot,
-                    note = excluded.note, frame = excluded.frame)
-            SELECT id FROM held
-            """)
-            .With(write.Wakes).With(write.State)
-            .With(write.Unpark.Select(range => range.First).ToArray())
-            .With(write.Unpark.Select(range => range.Last).ToArray())
-            .With(write.ParkedMs)
-            .With(slots.Select(slot => slot.Seq).ToArray())
-            .With(slots.Select(slot => MemoryMarshal.AsBytes([slot.At(0)]).ToArray()).ToArray())
-            .With(write.Notes.ToArray())
-            .With(slots.Select(slot => write.Park!.FrameOf(slot).ToArray()).ToArray())
-            .Finds();
-    }
+    /// <summary>The state with what is parked.</summary>
+    public static Task<bool> Save(NpgsqlDataSource source, SubscriberHandle handle, SubscriberWrite write) =>
+        Statement(source, handle, s_save).With(write.Wakes).With(write.State).WithParked(write).Finds();
+
+    private static readonly string s_save = $"""
+        WITH held AS (UPDATE subscribers s SET state = $5, wakes = $4 WHERE {Owned} RETURNING s.stream AS id),
+        {ParkedRows.Sql("$2")}
+        """;
 
     public static Task<bool> Remove(NpgsqlDataSource source, SubscriberHandle handle) =>
         Statement(source, handle, $"""

@@ -158,6 +158,23 @@ public sealed partial class Subscription
         return buffer.WrittenMemory;
     }
 
+    /// <summary>Takes the dead letters of a page of what is parked.</summary>
+    /// <param name="page">The page, not empty.</param>
+    /// <param name="into">Where their frames are copied to.</param>
+    /// <param name="details">Where what is known of each is added.</param>
+    public void TakeDeadLetters(ParkedPage page, EventRun into, List<PendingEvent> details)
+    {
+        var events = page.Events;
+        for (var i = 0; i < events.Count; i++)
+        {
+            ref readonly var slot = ref events.Slots[i];
+            if (!IsDeadLetter(slot.Seq)) continue;
+            into.Append(slot, events.FrameOf(slot));
+            var (attempts, history) = ReadNote(page.Notes[i]);
+            details.Add(new PendingEvent(slot.Seq, attempts, null, history));
+        }
+    }
+
     /// <summary>Reads what <see cref="SubscriptionSave.Parking"/> noted of an event.</summary>
     public static (int Attempts, IReadOnlyList<PastFailure> History) ReadNote(ReadOnlyMemory<byte> note)
     {

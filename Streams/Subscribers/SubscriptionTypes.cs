@@ -104,4 +104,19 @@ public readonly record struct ParkingNote(long Seq, ReadOnlyMemory<byte> Note);
 /// <param name="Unpark">Parked events to remove.</param>
 /// <param name="Replaying">Parked events that are owed again when it has succeeded.</param>
 public sealed record SubscriptionSave(ReadOnlyMemory<byte> State, bool Wakes, IReadOnlyList<long> Acknowledging,
-    IReadOnlyList<ParkingNote> Parking, IReadOnlyList<(long First, long Last)> Unpark, IReadOnlyList<long> Replaying);
+    IReadOnlyList<ParkingNote> Parking, IReadOnlyList<(long First, long Last)> Unpark, IReadOnlyList<long> Replaying)
+{
+    /// <summary>What is written of it for a subscriber.</summary>
+    /// <param name="name">The subscriber.</param>
+    /// <param name="parked">Those of the events of <see cref="Parking"/> that could be read.</param>
+    /// <param name="parkedMs">When they are parked, Unix milliseconds.</param>
+    public SubscriberWrite WriteOf(string name, EventRun? parked, long parkedMs)
+    {
+        var write = new SubscriberWrite(name, State) { Wakes = Wakes, Unpark = Unpark };
+        if (parked is not { Count: > 0 }) return write;
+        var notes = Parking.ToDictionary(note => note.Seq, note => note.Note);
+        var kept = new List<ReadOnlyMemory<byte>>(parked.Count);
+        foreach (ref readonly var slot in parked.Slots) kept.Add(notes[slot.Seq]);
+        return write with { Park = parked, Notes = kept, ParkedMs = parkedMs };
+    }
+}
