@@ -1,5 +1,6 @@
 using OrleansEvents.Api;
 using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
@@ -33,6 +34,8 @@ internal static class SiloParts
         });
         // After the silo: it is stopped before it.
         services.AddHostedService<NodeLifetime>();
+        services.AddSingleton<IClusterOverview, ClusterOverview>();
+        services.AddHostedService<NodeReporter>();
     }
 
     private static (string Log, string Providers) ConnectionOf(StorageOptions options)

@@ -113,8 +113,8 @@ public sealed partial class TraceTests
     {
         const string Parent = $"00-0af7651916cd43dd8448eb211c80319c-{Publisher}-01";
         var text = end.Replace("PARENT", Parent, StringComparison.Ordinal);
-        Assert.Null(Spans.ContextOf(Encoding.UTF8.GetBytes($"data: {{\"data\":\"x{text}\"}}\n\n")));
-        Assert.NotNull(Spans.ContextOf(Encoding.UTF8.GetBytes(
+        Assert.Null(EventTrace.ContextOf(Encoding.UTF8.GetBytes($"data: {{\"data\":\"x{text}\"}}\n\n")));
+        Assert.NotNull(EventTrace.ContextOf(Encoding.UTF8.GetBytes(
             $"data: {{\"data\":\"x\",\"traceparent\":\"{Parent}\"}}\n\n")));
     }
 
