@@ -151,6 +151,7 @@ internal sealed partial class StreamGrain
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
+        if (_name == StreamDirectory.Name) return;
         context.Owned.Add(_name);
         NoteMove(opened);
         StreamDirectory.Announce(GrainFactory, _name);

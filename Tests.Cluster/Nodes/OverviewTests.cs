@@ -28,20 +28,20 @@ public sealed class OverviewTests(PostgresServer postgres)
         }
         var before = await Look(cluster, 0);
         Assert.Equal(2, before["nodes_alive"]);
-        Assert.Equal(owned(await OwnersSeenBy(cluster, 0), first), before["streams_open"]);
+        Assert.Equal((await OwnersSeenBy(cluster, 0)).Values.Count(each => each == first), before["streams_open"]);
+        Assert.Equal(0, before["stream_moves_total{how=\"taken_over\"}"]);
 
         await cluster[1].Kill();
         await cluster.Publish(0, there, 1);
 
         Assert.Equal(first, await OwnerIn(cluster, 0, there));
-        var after = await OwnersSeenBy(cluster, 0);
+        // What nodes said may have been lost with the other node, and is said again.
+        await Given.Until(async () => (await OwnersSeenBy(cluster, 0))[there] == first);
         // To be listed opens nothing.
-        Assert.Equal((first, null), (after[there], after[left]));
+        Assert.Null((await OwnersSeenBy(cluster, 0))[left]);
         Assert.Equal("dead", (await StandingsSeenBy(cluster, 0))[second].GetProperty("state").GetString());
         var look = await Look(cluster, 0);
         Assert.Equal((1, 1), (look["nodes_alive"], look["stream_moves_total{how=\"taken_over\"}"]));
-
-        static double owned(Dictionary<string, string?> all, string node) => all.Values.Count(each => each == node);
     }
 
     [Fact]
@@ -55,14 +55,16 @@ public sealed class OverviewTests(PostgresServer postgres)
             "/api/streams/watched/events?after=0&subscriber=billing");
         await reader.Next(name: null);
 
+        var owned = (await OwnersSeenBy(cluster, 1)).Values.Count(each => each == node);
+        Assert.True(owned > 0);
         await Given.Until(async () => await Figures(edge) == "edge active 0 0 1 1"
-            && await Figures(node) == "node active 1 1 0 0");
+            && await Figures(node) == $"node active {owned} 1 0 0");
         Assert.Equal([node, edge], (await StandingsSeenBy(cluster, 1)).Keys.Where(each => each == node || each == edge)
             .OrderBy(each => each == edge));
         Assert.Equal(1, (await Look(cluster, 1))["taps{at=\"reader\"}"]);
         var owner = await Look(cluster, 0);
-        Assert.Equal((1, 1), (owner["owner_publishes_total{through=\"another_node\"}"],
-            owner["grain_activations_total{of=\"subscriber\"}"]));
+        Assert.True(owner["owner_publishes_total{through=\"another_node\"}"] >= 1);
+        Assert.Equal((1, 1), (owner["grain_activations_total{of=\"subscriber\"}"], owner["taps{at=\"owner\"}"]));
 
         async Task<string> Figures(string name)
         {
