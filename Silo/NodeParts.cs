@@ -7,6 +7,7 @@ using OrleansEvents.Api;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Silo.Database;
 using OrleansEvents.Silo.Membership;
 using Identity = Orleans.Configuration.ClusterOptions;
@@ -58,6 +59,13 @@ internal static class NodeParts
                 PerStream = options.Limits.SubscribersPerStream,
             },
             MemoryBytes = options.Limits.MemoryBytes,
+        });
+        services.AddSingleton(provider =>
+            new NodeName(ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), false));
+        services.AddSingleton(provider =>
+        {
+            var silos = provider.GetRequiredService<ISiloStatusOracle>();
+            return new AliveNodes(() => silos.GetApproximateSiloStatuses(onlyActive: true).Count);
         });
         services.AddSingleton(provider =>
         {

@@ -218,10 +218,10 @@ public sealed record OwedPage(EventRun Events, IReadOnlyList<int> Attempts);
 /// <summary>Settings as they are now.</summary>
 public sealed record ConfiguredStream(StreamSettings Settings, bool Created);
 
-/// <summary>A stream as a client sees it.</summary>
+/// <summary>A stream as a client sees it; <paramref name="Node"/> is the node of a cluster that owns it.</summary>
 public sealed record StreamDescription(string Name, StreamSettings Settings, StreamHistory History, long Head,
     long Floor, int Events, long Bytes, long StoredEvents, long StoredBytes, int Readers, long CreatedMs,
-    IReadOnlyList<string> Subscribers);
+    IReadOnlyList<string> Subscribers, string? Node = null);
 
 /// <summary>A subscriber as a client sees it: all up to <paramref name="Acknowledged"/> is acknowledged.</summary>
 public sealed record SubscriberDescription(string Name, SubscriberPolicy Policy, bool IsExplicit, Cursor Acknowledged,

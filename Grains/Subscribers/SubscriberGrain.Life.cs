@@ -17,6 +17,7 @@ internal sealed partial class SubscriberGrain
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        context.Counts.Add(ClusterCount.SubscriberActivations);
         var key = this.GetPrimaryKeyString();
         var slash = key.LastIndexOf('/');
         (_stream, _name) = (key[..Math.Max(slash, 0)], key[(slash + 1)..]);
@@ -36,6 +37,7 @@ internal sealed partial class SubscriberGrain
     /// <summary>Saves what is not saved; the owner tells it nothing any more.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        context.Counts.SubscriberLeft(Leaving.Why(reason, _isFenced));
         if (_state is not { } state) return;
         if (!_isFenced && (state.IsUnsaved || state.IsChanging)) await Save(static _ => true);
         _isFollowing = false;
@@ -143,6 +145,7 @@ internal sealed partial class SubscriberGrain
         (_state, _handle, _position, _epoch) = (state, handle, head.Seq, head.Epoch);
         _told = SubscriberFigures.CountsOf(state);
         _isFollowing = true;
+        context.Counts.Add(ClusterCount.SubscribersLoaded);
         // Its own idleness says when to leave, not the silo's collection.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Turned();
@@ -175,6 +178,7 @@ internal sealed partial class SubscriberGrain
 
     private void Unload()
     {
+        if (_state is not null) context.Counts.Add(ClusterCount.SubscribersLoaded, -1);
         context.Totals.Add(_told.Gone);
         _told = default;
         _sessions.Clear();
@@ -191,6 +195,7 @@ internal sealed partial class SubscriberGrain
         // What was under way when it was unloaded is nobody's.
         if (_isFenced || _state is null) return;
         _isFenced = true;
+        context.Counts.Add(ClusterCount.SubscribersFenced);
         Fenced(context.Logger, _stream, _name, fenced.Message);
         SendSessionsOn();
         Unload();
