@@ -9,6 +9,7 @@ internal sealed class Owing(string name)
     private readonly Queue<long> _criticals = new();
     private int _pending;
     private int? _maxPending;
+    private long _number;
 
     public string Name { get; } = name;
 
@@ -65,10 +66,11 @@ internal sealed class Owing(string name)
         _maxPending = stored.Policy.Overflow == OverflowRule.Block ? stored.Policy.MaxPending : null;
     }
 
-    /// <summary>False: it is of an earlier opening.</summary>
+    /// <summary>False: it is of an earlier opening, or older than one that came before it.</summary>
     public bool Take(SubscriberReport report, Instant now, TimeSpan lease)
     {
-        if (report.Epoch < Epoch) return false;
+        if (report.Epoch < Epoch || report.Epoch == Epoch && Epoch > 0 && report.Number <= _number) return false;
+        _number = report.Number;
         var wasRemoved = IsRemoved && !report.IsRemoved;
         // What one incarnation was done with the next may be owed.
         if (report.DoneThrough is { } done) DoneThrough = wasRemoved ? done : Math.Max(DoneThrough, done);
