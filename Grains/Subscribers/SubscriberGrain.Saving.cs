@@ -41,7 +41,8 @@ internal sealed partial class SubscriberGrain
         var askAgainMs = _pushAskedMs + (long)context.Options.Checkpoint.TotalMilliseconds;
         if (!state.IsPushed || state.PendingCount == 0 || _sessions.Count > 0 || Now.Ms < askAgainMs) return;
         _pushAskedMs = Now.Ms;
-        // Outside of the grain's turns: it goes on when this activation has ended, and is an observer, which none may be.
+        // Outside of the grain's turns: it goes on when this activation has ended, and makes an observer, which no
+        // grain can.
         if (context.PushWanted is { } wanted)
             ThreadPool.UnsafeQueueUserWorkItem(static each => each.wanted(each._stream, each._name),
                 (wanted, _stream, _name), preferLocal: false);
