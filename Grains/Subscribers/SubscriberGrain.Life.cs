@@ -121,10 +121,11 @@ internal sealed partial class SubscriberGrain
             made.Saved(save, isOurs, new HashSet<long>(), 0, Now);
             var refusal = isOurs ? await Begin(opened.Handle, _ => made, answer.Head.Seq)
                 : await Begin(opened.Handle, StateOf(record), long.MaxValue);
+            if (refusal is not null || _state is not { } begun) return refusal ?? Untaken;
             // Its time to stay away begins when it can be there.
-            if (_state is { } begun) begun.LastSeenMs = Now.UnixMs;
-            if (refusal is null) Registered(context.Logger, _stream, _name, _state!.PendingCount);
-            return refusal;
+            begun.LastSeenMs = Now.UnixMs;
+            Registered(context.Logger, _stream, _name, begun.PendingCount);
+            return null;
         }
         finally
         {
