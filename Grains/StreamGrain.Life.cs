@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
@@ -8,9 +9,6 @@ namespace OrleansEvents.Grains;
 internal sealed partial class StreamGrain
 {
     private static readonly TimeSpan FinestLook = TimeSpan.FromMilliseconds(50);
-
-    private static readonly Refusal HasAnotherOwner =
-        new(Streams.ErrorCode.StoreUnavailable, "The stream is moving to another node.", TimeSpan.FromSeconds(1));
 
     private IGrainTimer _timer = null!;
     private long _lookAtMs = long.MaxValue;
@@ -78,7 +76,7 @@ internal sealed partial class StreamGrain
     private async ValueTask<Refusal?> EnsureOpen(bool create)
     {
         if (_badName is not null) return _badName;
-        if (_isFenced) return HasAnotherOwner;
+        if (_isFenced) return Transient.Moving;
         if (_stream is not null) return null;
         await _life.WaitAsync();
         try

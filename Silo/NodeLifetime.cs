@@ -32,6 +32,7 @@ internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreC
         meter.Cluster = counts;
         meter.BufferBytes = () => memory.Used;
         meter.IsStoreDown = () => circuit.IsOpen;
+        _ = streams.Wake();
         using var timer = new PeriodicTimer(options.StoreProbeEvery, time);
         try
         {

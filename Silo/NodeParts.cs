@@ -33,6 +33,7 @@ internal static class NodeParts
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
+            silo.Configure<ReminderOptions>(reminders => reminders.MinimumReminderPeriod = cluster.RemindEvery);
             silo.AddAdoNetGrainStorageAsDefault(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.Configure<Identity>(identity => Name(identity, cluster.Id));
@@ -57,6 +58,7 @@ internal static class NodeParts
                 Defaults = EngineDefaults.Of(options.Subscribers),
                 Limits = EngineDefaults.LimitsOf(options.Subscribers),
                 PerStream = options.Limits.SubscribersPerStream,
+                RemindEvery = cluster.RemindEvery,
             },
             MemoryBytes = options.Limits.MemoryBytes,
         });

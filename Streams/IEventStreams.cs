@@ -164,6 +164,9 @@ public interface ISubscriberSession : IDisposable
     /// <summary>The subscriber's policy as it was when the session began.</summary>
     SubscriberPolicy Policy { get; }
 
+    /// <summary>Since when the webhook only fails, as it was known when the session began; null: it does not.</summary>
+    PushFailing? Failing => null;
+
     /// <summary>Events owed and not acknowledged.</summary>
     int PendingCount { get; }
 
@@ -251,7 +254,9 @@ public readonly record struct Acknowledged(string Id, AckResult Result);
 /// <param name="Ids">As given.</param>
 /// <param name="Delay">When they are to come again; null: by the back-off.</param>
 /// <param name="Reason">Why, a word or two for the history.</param>
-public sealed record NackRequest(IReadOnlyList<string> Ids, TimeSpan? Delay, string Reason = "nack");
+/// <param name="Failing">Of a webhook, since when it only fails; null: it is not about that.</param>
+public sealed record NackRequest(IReadOnlyList<string> Ids, TimeSpan? Delay, string Reason = "nack",
+    PushFailing? Failing = null);
 
 /// <summary>What was done for one id.</summary>
 public readonly record struct NotAcknowledged(string Id, NackResult Result);

@@ -69,6 +69,10 @@ internal sealed class ClusterOptions
         Unit = "seconds", Min = 0.1, Max = 300)]
     public TimeSpan ReportEvery { get; init; } = TimeSpan.FromSeconds(2);
 
+    [Setting("how often a subscriber with a webhook is reminded that it has one, should its node have died",
+        Unit = "seconds", Min = 1, Max = 3600)]
+    public TimeSpan RemindEvery { get; init; } = TimeSpan.FromSeconds(60);
+
     [Setting("a grain without a stream that nobody uses for so long is dropped", Unit = "seconds", Min = 120,
         Max = 86_400)]
     public TimeSpan CollectAfter { get; init; } = TimeSpan.FromSeconds(600);

@@ -9,6 +9,10 @@ internal static class Transient
     public static Refusal Unreachable { get; } = new(Streams.ErrorCode.StoreUnavailable,
         "The stream's owner cannot be reached.", TimeSpan.FromSeconds(1));
 
+    /// <summary>What one says that has a successor: the next call finds that.</summary>
+    public static Refusal Moving { get; } = new(Streams.ErrorCode.StoreUnavailable,
+        "Its owner is moving to another node.", TimeSpan.FromSeconds(1));
+
     public static bool Is(Exception exception) => exception is OrleansException or TimeoutException;
 
     /// <summary>Whether the call cannot have been carried out: it was turned away before it was delivered. One that was
@@ -24,13 +28,15 @@ internal static class Transient
         {
             try
             {
-                return await call();
+                var answer = await call();
+                if (answer.Refusal != Moving) return answer;
             }
             catch (Exception e) when (Is(e))
             {
-                failedAt ??= context.Time.GetTimestamp();
-                if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return Unreachable;
+                // Nor is it known whether it was carried out.
             }
+            failedAt ??= context.Time.GetTimestamp();
+            if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return Unreachable;
             await Task.Delay(context.Options.RetryEvery, context.Time);
         }
     }
