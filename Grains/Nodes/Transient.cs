@@ -1,15 +1,17 @@
+using Microsoft.Extensions.Logging;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
 
-/// <summary>What a call to an owner may fail of while silos come and go; it is tried again for as long as missing a
-/// dead silo takes.</summary>
-internal static class Transient
+/// <summary>
+/// What a call to an owner may fail of while silos and grains come and go; it is tried again for as long as missing a
+/// dead silo takes. That may be anything: a call that a silo turns away fails here with whatever placing or activating
+/// its grain failed of there, of any type. What a grain itself has to say it says as a value.
+/// </summary>
+internal static partial class Transient
 {
     public static Refusal Unreachable { get; } = new(Streams.ErrorCode.StoreUnavailable,
         "The stream's owner cannot be reached.", TimeSpan.FromSeconds(1));
-
-    public static bool Is(Exception exception) => exception is OrleansException or TimeoutException;
 
     /// <summary>Whether the call cannot have been carried out: it was turned away before it was delivered. One that was
     /// under way to a silo that died fails with <see cref="SiloUnavailableException"/>, and may have been.</summary>
@@ -26,12 +28,27 @@ internal static class Transient
             {
                 return await call();
             }
-            catch (Exception e) when (Is(e))
+#pragma warning disable CA1031 // Of any type, see above.
+            catch (Exception e)
+#pragma warning restore CA1031
             {
                 failedAt ??= context.Time.GetTimestamp();
-                if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return Unreachable;
+                if (context.GivesUp(failedAt.Value, e)) return Unreachable;
             }
             await Task.Delay(context.Options.RetryEvery, context.Time);
         }
     }
+
+    /// <summary>Whether it was tried for as long as is set. What is not of the cluster's coming and going then is
+    /// logged: it may be a mistake.</summary>
+    public static bool GivesUp(this NodeContext context, long failedAt, Exception exception)
+    {
+        if (context.Time.GetElapsedTime(failedAt) < context.Options.RetryFor) return false;
+        if (exception is not (OrleansException or TimeoutException))
+            CallFailed(context.Loggers.CreateLogger(typeof(Transient)), exception);
+        return true;
+    }
+
+    [LoggerMessage(EventIds.CallFailed, LogLevel.Error, "A call to a stream's owner failed again and again")]
+    private static partial void CallFailed(ILogger logger, Exception exception);
 }
