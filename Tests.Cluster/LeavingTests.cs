@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
+using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
 using Xunit;
 
@@ -31,6 +34,24 @@ public sealed class LeavingTests(TwoSilos cluster)
     }
 
     [Fact]
+    public async Task A_tap_that_is_asked_for_before_it_listens_is_the_owners_tap()
+    {
+        var name = await cluster.StreamOwnedBy(0);
+        (await Given.Publish(cluster.Node(0), name, 1)).Ok();
+        var follower = new Follower();
+        await using var ear = new TapEar(cluster.Through(1), name, follower, TimeProvider.System,
+            NullLogger.Instance);
+
+        Assert.Null(await ear.Renew(atOnce: true));
+        ear.Start();
+        (await Given.Publish(cluster.Node(0), name, 2)).Ok();
+
+        await Given.Until(() => Task.FromResult(follower.Pushes > 0));
+        var described = await cluster.Through(0).GetGrain<IStreamGrain>(name).Describe();
+        Assert.Equal(1, described.Ok().Taps);
+    }
+
+    [Fact]
     public async Task Calls_that_meet_a_stream_as_it_leaves_are_answered()
     {
         var name = await cluster.StreamOwnedBy(0);
@@ -50,5 +71,20 @@ public sealed class LeavingTests(TwoSilos cluster)
             (await node.Describe(name)).Ok();
             using var lease = (await node.Follow(name)).Ok();
         }
+    }
+
+    private sealed class Follower : ITapFollower
+    {
+        public int Pushes { get; private set; }
+
+        public int Readers => 1;
+
+        public Task Heard(TapPush push)
+        {
+            Pushes++;
+            return Task.CompletedTask;
+        }
+
+        public Task Renewed(TapLease lease, bool atOnce) => Task.CompletedTask;
     }
 }

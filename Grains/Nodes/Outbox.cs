@@ -97,8 +97,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                failedAt ??= context.Time.GetTimestamp();
-                if (context.GivesUp(failedAt.Value, e)) return null;
+                if (context.GivesUp(ref failedAt, e)) return null;
                 if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
             }
             await Task.Delay(context.Options.RetryEvery, context.Time);

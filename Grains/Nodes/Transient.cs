@@ -32,23 +32,23 @@ internal static partial class Transient
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                failedAt ??= context.Time.GetTimestamp();
-                if (context.GivesUp(failedAt.Value, e)) return Unreachable;
+                if (context.GivesUp(ref failedAt, e)) return Unreachable;
             }
             await Task.Delay(context.Options.RetryEvery, context.Time);
         }
     }
 
-    /// <summary>Whether it was tried for as long as is set. What is not of the cluster's coming and going then is
-    /// logged: it may be a mistake.</summary>
-    public static bool GivesUp(this NodeContext context, long failedAt, Exception exception)
+    /// <summary>Whether it was tried for as long as is set. What is not of the cluster's coming and going may be a
+    /// mistake: it is logged when it is first met.</summary>
+    public static bool GivesUp(this NodeContext context, ref long? failedAt, Exception exception)
     {
-        if (context.Time.GetElapsedTime(failedAt) < context.Options.RetryFor) return false;
-        if (exception is not (OrleansException or TimeoutException))
+        if (failedAt is null && exception is not (OrleansException or TimeoutException))
             CallFailed(context.Loggers.CreateLogger(typeof(Transient)), exception);
-        return true;
+        failedAt ??= context.Time.GetTimestamp();
+        return context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor;
     }
 
-    [LoggerMessage(EventIds.CallFailed, LogLevel.Error, "A call to a stream's owner failed again and again")]
+    [LoggerMessage(EventIds.CallFailed, LogLevel.Warning,
+        "A call to a stream's owner was turned away or failed; it is made again")]
     private static partial void CallFailed(ILogger logger, Exception exception);
 }
