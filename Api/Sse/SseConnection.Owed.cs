@@ -22,9 +22,10 @@ internal sealed partial class SseConnection
     private bool _tellsExpired;
     private long? _owedTurn;
 
-    /// <summary>Whether it is in the queue for a turn, and whether that turn has come; under the queue's lock.</summary>
+    /// <summary>Whether it is in the queue for a turn; changed under the queue's lock.</summary>
     public bool WaitsForOwed { get; set; }
 
+    /// <summary>Whether its turn has come; under the same lock.</summary>
     public bool IsCalledForOwed { get; set; }
 
     /// <summary>Its turn has come.</summary>
