@@ -91,9 +91,9 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     public Task Unwatch(IStreamTap tap)
     {
         Used();
-        _taps.Remove(tap);
+        var pushing = _taps.Remove(tap);
         Arm();
-        return Task.CompletedTask;
+        return pushing;
     }
 
     public void Dispose() => _life.Dispose();

@@ -29,6 +29,7 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
     private readonly ConcurrentDictionary<string, Func<TapPush, Task<bool>>> _onPush = new();
     private readonly ConcurrentDictionary<string, int> _watches = new();
     private readonly ConcurrentDictionary<string, Func<string, Fate>> _onCall = new();
+    private readonly ConcurrentDictionary<string, Func<string, Task>> _onOwner = new();
     private readonly ConcurrentDictionary<string, Func<Task>> _afterPublish = new();
     private readonly ConcurrentDictionary<string, Func<Task>> _afterWatch = new();
 
@@ -37,6 +38,10 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
 
     /// <summary>Asked before every call between the stream's owner, its subscribers and their nodes.</summary>
     public void OnCall(string stream, Func<string, Fate> fate) => _onCall[stream] = fate;
+
+    /// <summary>Called before every call of the stream's owner, with its name; what that throws the call fails
+    /// of.</summary>
+    public void OnOwner(string stream, Func<string, Task> calling) => _onOwner[stream] = calling;
 
     /// <summary>Called when a publish of the stream was carried out, before its answer comes back.</summary>
     public void AfterPublish(string stream, Func<Task> answers) => _afterPublish[stream] = answers;
@@ -56,6 +61,8 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
             context.Result = null;
             return;
         }
+        if (context.InterfaceMethod.DeclaringType == typeof(IStreamGrain)
+            && _onOwner.TryGetValue(context.TargetId.Key.ToString()!, out var calling)) await calling(context.MethodName);
         if (FateOf(context) is not Fate.Passes and var fate) await Invoke(context, fate);
         else await context.Invoke();
         if (context.MethodName == nameof(IStreamGrain.PublishAll)

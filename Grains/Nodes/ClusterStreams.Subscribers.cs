@@ -161,7 +161,7 @@ public sealed partial class ClusterStreams
                 if (answer.Refusal != Transient.Moving || _context.Now.Ms >= giveUpMs) return answer;
             }
 #pragma warning disable CA1031 // It is moving, or its silo dying: all calls can be made twice.
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception) when (!cancel.IsCancellationRequested)
 #pragma warning restore CA1031
             {
                 if (_context.Now.Ms >= giveUpMs)

@@ -45,7 +45,7 @@ public sealed partial class ClusterStreams
         {
             return (node.Node, await node.Asked.Owned(streams));
         }
-        catch (Exception e) when (Transient.Is(e))
+        catch (Exception e) when (e is OrleansException or TimeoutException)
         {
             return (node.Node, []);
         }

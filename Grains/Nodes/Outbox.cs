@@ -96,10 +96,11 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
             {
                 return await owner.PublishAll(batch);
             }
-            catch (Exception e) when (Transient.Is(e))
+#pragma warning disable CA1031 // Of any type: see Transient.
+            catch (Exception e)
+#pragma warning restore CA1031
             {
-                failedAt ??= context.Time.GetTimestamp();
-                if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return null;
+                if (context.GivesUp(ref failedAt, e)) return null;
                 if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
             }
             await Task.Delay(context.Options.RetryEvery, context.Time);

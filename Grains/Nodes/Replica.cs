@@ -51,7 +51,12 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
     /// <summary>Begins to listen. Once.</summary>
     public void Start()
     {
-        _context.Budget.Add(this);
+        lock (_leasing)
+        {
+            // Whoever looks for it finds it before, and may have let it go.
+            if (_isGone) return;
+            _context.Budget.Add(this);
+        }
         _ear.Start();
     }
 

@@ -59,12 +59,15 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         return true;
     }
 
-    public void Remove(IStreamTap reference)
+    /// <summary>Forgets a tap. Completes when no push to it is under way any more: nobody is there to take one after
+    /// that.</summary>
+    public Task Remove(IStreamTap reference)
     {
-        if (!_taps.Remove(reference, out var tap)) return;
+        if (!_taps.Remove(reference, out var tap)) return Task.CompletedTask;
         tap.IsGone = true;
         counts.Add(ClusterCount.TapsOfOwner, -1);
         if (_taps.Count == 0) feed.Unwatch(this);
+        return tap.Pushing;
     }
 
     /// <summary>Forgets taps that were not renewed.</summary>
@@ -89,7 +92,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     {
         foreach (var tap in _taps.Values)
             if (tap is { IsBusy: false, IsDeaf: false } && (tap.Reader.MayHaveMore || tap.ToldView < ViewNo))
-                _ = Push(tap);
+                tap.Pushing = Push(tap);
     }
 
     private async Task Push(Tap tap)
@@ -153,6 +156,9 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
 
         /// <summary>A push is under way.</summary>
         public bool IsBusy { get; set; }
+
+        /// <summary>The last push.</summary>
+        public Task Pushing { get; set; } = Task.CompletedTask;
 
         /// <summary>A push failed; nothing is pushed until it renews.</summary>
         public bool IsDeaf { get; set; }
