@@ -20,13 +20,13 @@ internal sealed class UnsentBytes(long most)
         List<SseConnection>? beyond = null;
         lock (_lock)
         {
-            _waits.AddLast(wait.Node);
-            _total += bytes;
-            while (_total > most && _waits.First is { } longest)
+            while (_total + bytes > most && _waits.First is { } longest)
             {
                 Remove_UnderLock(longest.Value);
                 (beyond ??= []).Add(longest.Value.Connection);
             }
+            if (_total + bytes > most) (beyond ??= []).Add(connection);
+            else Add_UnderLock(wait);
         }
         foreach (var slow in beyond ?? []) slow.DropAsSlow(
             $"More than {most} bytes waited for slow readers, and for this one longest; it was closed.");
@@ -36,6 +36,12 @@ internal sealed class UnsentBytes(long most)
     public void End(Wait wait)
     {
         lock (_lock) Remove_UnderLock(wait);
+    }
+
+    private void Add_UnderLock(Wait wait)
+    {
+        _waits.AddLast(wait.Node);
+        _total += wait.Bytes;
     }
 
     private void Remove_UnderLock(Wait wait)

@@ -35,10 +35,15 @@ internal sealed class SlowReader(IDisposable connection, StreamReader answer) : 
     {
         var reader = await Open(server, stream, TestPath.Name == "h2" ? "http2" : "direct");
         await server.Left(1);
+        var connection = server.Connections().All.Single();
+        var (since, rounds) = (connection.BlockedSinceMs, 0);
+        // Again and again the same wait: the server's pipe, too, waits now and then for a thread to empty it.
         await Given.Until(async () =>
         {
             for (var i = 0; i < 50; i++) await server.Engine().PublishFast(stream, Data);
-            return server.Connections().All.Single().BlockedSinceMs is not null;
+            var now = connection.BlockedSinceMs;
+            (since, rounds) = (now, now is not null && now == since ? rounds + 1 : 0);
+            return rounds == 20;
         });
         return reader;
     }

@@ -57,6 +57,44 @@ public sealed class SlowReaderTests
         Assert.Equal((1, 0, 1), (counts.SlowClientDrops.Total, counts.Disconnects.Total, counts.ErrorCount));
     }
 
+    [Theory]
+    [InlineData("direct")]
+    [InlineData("pipe")]
+    [InlineData("http2")]
+    [InlineData("tls")]
+    public async Task Beyond_what_may_wait_for_slow_readers_the_slowest_is_closed(string way)
+    {
+        const int Most = 4 << 20;
+        await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "3600", "--Limits:UnsentBytes",
+            $"{Most}", "--Limits:EventBytes", "1000000");
+        var engine = server.Engine();
+        var unsent = server.Connections().Unsent;
+        var data = $"\"{new string('x', 900_000)}\"";
+        var readers = new List<SlowReader>();
+        // Each waits with an event of its own stream, or what is left of one, until they are too many.
+        while (server.Connections().Counts.SlowClientDrops.Total == 0)
+        {
+            Assert.InRange(readers.Count, 0, 100);
+            var stream = $"s{readers.Count}";
+            readers.Add(await SlowReader.Open(server, stream, way));
+            await server.Left(readers.Count);
+            var connection = server.Connections().All.Single(each => each.Streams == stream);
+            await Given.Until(async () =>
+            {
+                await engine.PublishFast(stream, data);
+                Assert.InRange(unsent.Total, 0, Most);
+                return connection.BlockedSinceMs is not null || connection.IsClosed;
+            });
+        }
+        // Not all of them: the one that was slow for longest.
+        await Given.Until(() => server.Connections().Count == readers.Count - 1);
+        Assert.DoesNotContain(server.Connections().All, each => each.Streams == "s0");
+        Assert.Equal(1, server.Connections().Counts.SlowClientDrops.Total);
+        foreach (var reader in readers) reader.Dispose();
+        await server.Left(0);
+        Assert.Equal(0, unsent.Total);
+    }
+
     [Fact]
     public async Task A_reader_that_leaves_is_let_go()
     {
