@@ -61,7 +61,7 @@ internal sealed class RequestBody : IDisposable
 
     public void Dispose()
     {
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length > 0) BytePool.Return(_buffer);
         Leave();
     }
 
@@ -130,9 +130,9 @@ internal sealed class RequestBody : IDisposable
         // As the pool has them.
         var size = (int)BitOperations.RoundUpToPowerOf2((uint)bytes);
         if (!_memory.TryTake(size)) return false;
-        var larger = ArrayPool<byte>.Shared.Rent(size);
+        var larger = BytePool.Rent(size);
         Bytes.Span.CopyTo(larger);
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length > 0) BytePool.Return(_buffer);
         _memory.Return(_taken);
         (_buffer, _taken) = (larger, size);
         return true;

@@ -33,6 +33,7 @@ internal sealed class ConnectionTable : IDisposable
         meter.UnsentBytes = () => Unsent.Total;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
+        Owed = new OwedPace(options.OwedShare, time);
     }
 
     public IEventStreams Streams { get; }
@@ -44,6 +45,7 @@ internal sealed class ConnectionTable : IDisposable
     public SystemEvents System { get; }
 
     public ConnectionCounts Counts { get; }
+
     public ServerMeter Meter { get; }
 
     public Operations Operations { get; }
@@ -51,6 +53,9 @@ internal sealed class ConnectionTable : IDisposable
     public ILogger Logger { get; }
 
     public UnsentBytes Unsent { get; }
+
+    /// <summary>The turns of what is owed.</summary>
+    public OwedPace Owed { get; }
 
     /// <summary>Open connections.</summary>
     public int Count => Counts.TotalClients;
@@ -159,6 +164,7 @@ internal sealed class ConnectionTable : IDisposable
     public void Dispose()
     {
         _clock.Dispose();
+        Owed.Dispose();
         _draining.Dispose();
     }
 }

@@ -244,6 +244,7 @@ internal sealed partial class SseConnection
                 Failed(_table.Logger, e, Id);
             }
         }
+        LeaveOwedTurn();
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
     }
@@ -260,6 +261,7 @@ internal sealed partial class SseConnection
         }
         else
         {
+            LeaveOwedTurn();
             Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
             var wait = _table.Unsent.Begin(this, unsent);
             try

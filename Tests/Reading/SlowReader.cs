@@ -35,17 +35,22 @@ internal sealed class SlowReader(IDisposable connection, StreamReader answer) : 
     {
         var reader = await Open(server, stream, TestPath.Name == "h2" ? "http2" : "direct");
         await server.Left(1);
-        var connection = server.Connections().All.Single();
+        await Stall(server, server.Connections().All.Single(), Data, 50);
+        return reader;
+    }
+
+    /// <summary>Publishes until a connection takes nothing more, or is closed.</summary>
+    public static async Task Stall(TestServer server, SseConnection connection, string data, int atOnce)
+    {
         var (since, rounds) = (connection.BlockedSinceMs, 0);
         // Again and again the same wait: the server's pipe, too, waits now and then for a thread to empty it.
         await Given.Until(async () =>
         {
-            for (var i = 0; i < 50; i++) await server.Engine().PublishFast(stream, Data);
+            for (var i = 0; i < atOnce; i++) await server.Engine().PublishFast(connection.Streams, data);
             var now = connection.BlockedSinceMs;
             (since, rounds) = (now, now is not null && now == since ? rounds + 1 : 0);
-            return rounds == 20;
+            return rounds == 20 || connection.IsClosed;
         });
-        return reader;
     }
 
     /// <summary>The next line that holds a text.</summary>
