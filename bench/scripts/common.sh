@@ -49,6 +49,15 @@ start_server() {
     exit 1
 }
 
+await_port() {
+    for _ in $(seq 300); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+        sleep 0.1
+    done
+    say "nothing listens on $1"
+    exit 1
+}
+
 stop_server() {
     kill "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true

@@ -43,7 +43,8 @@ has_tls() {
         { say_once "no TLS: it needs openssl and its headers (apt-get install openssl libssl-dev)"; return 1; }
 }
 
-load_tls_missing() { ! ldd "$out/load/load" | grep -q libssl; }
+# All of it is read: what ldd says must not break.
+load_tls_missing() { ! ldd "$out/load/load" | grep libssl >/dev/null; }
 
 make_certificate() {
     [ -f "$scratch/cert.pem" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
@@ -79,6 +80,7 @@ start() {
                 --appendonly yes --appendfsync always --dir "$scratch/redis" ;;
         nchan) start_nchan ;;
     esac
+    case $name in ours* | peer | nchan) if has_tls; then await_port "${tls_port[$name]}"; fi ;; esac
     pid[$name]=$server
     # It is the worker that works.
     if [ "$name" = nchan ]; then pid[$name]=$(worker_of "$server"); fi
