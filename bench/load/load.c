@@ -25,7 +25,7 @@
 enum { READ_SIZE = 128 * 1024, EVENTS_AT_ONCE = 256, CONNECT_AT_ONCE = 100, STALLED_BUFFER = 4096 };
 
 // Long enough for anything that has to be done rather than timed.
-#define LIMIT_NS 600000000000ull
+#define LIMIT_NS 120000000000ull
 
 struct connection {
     struct wire wire;

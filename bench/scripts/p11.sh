@@ -7,7 +7,8 @@ build_p11() { build_p1; }
 
 run_p11() {
     if ! has_tls; then p11_ways="plain http2"; fi
-    run_side_by_side p11 "$(for way in $p11_ways; do echo "fast.$way" "paced.$way"; done)" "ours nchan peer"
+    ROUNDS=$(rounds 2) warm_loads="fast.plain fast.http2 fast.tls fast.tls-http2" \
+        run_side_by_side p11 "$(for way in $p11_ways; do echo "fast.$way" "paced.$way"; done)" "ours nchan peer"
 }
 
 p11_load() {
@@ -39,7 +40,7 @@ p11_share() { to p11 "$2.$3" deliveries_per_cpu_s "$1" "$1" "$2.plain"; }
 report_p11() {
     local name pace way
     echo "## P11: TLS and HTTP/2, $CONNECTIONS connections on one stream"
-    describe_run
+    ROUNDS=$(rounds 2) describe_run
     echo
     echo "| deliveries per CPU second (to plain HTTP/1.1) | $(echo "$p11_ways" | sed 's/ / | /g') |"
     echo "| --- |$(for way in $p11_ways; do printf ' ---: |'; done)"

@@ -33,7 +33,8 @@ without_http() {
 }
 
 run_p7() {
-    local names name publishers round
+    local names name publishers round rounds
+    rounds=$(rounds 2)
     names=$(here_of ours peer redis)
     mkdir "$scratch/p7.peer"
     for name in $names; do
@@ -43,7 +44,7 @@ run_p7() {
         WARMUP=$FIRST_WARMUP MEASURE=1 over_network $name "$publishers" warm
     done; done
     rm -f "$scratch"/runs.p7.*
-    for round in $(seq "$ROUNDS"); do
+    for round in $(seq "$rounds"); do
         for publishers in $publisher_counts; do
             for name in $names; do over_network "$name" "$publishers" "round$round"; done
             without_http engine "$publishers"
@@ -86,7 +87,7 @@ report_p7() {
             $(total "$scratch/runs.p7.ours.$publishers" durable)" %.0f)
     done
     echo "## P7: durable publishing, events a second that are on the disk before their publisher is answered"
-    describe_run
+    ROUNDS=$(rounds 2) describe_run
     echo
     echo "| publishers, one event each at a time | 1 | 16 | 256 |"
     echo "| --- | ---: | ---: | ---: |"

@@ -3,12 +3,15 @@
 
 window=400    # events ahead of the slowest reader: more adds latency and nothing else, to any of the servers
 
-# run_side_by_side WORK LOADS NAMES
+# The rounds of a long work: ROUNDS, at most so many.
+rounds() { echo $((ROUNDS < $1 ? ROUNDS : $1)); }
+
+# run_side_by_side WORK LOADS NAMES: warm_loads, where it is set, are those that managed servers are warmed with.
 run_side_by_side() {
     local work=$1 loads=$2 names name kind round
     names=$(here_of $3)
     for name in $names; do start "$name"; done
-    for name in $names; do for kind in $loads; do
+    for name in $names; do for kind in ${warm_loads:-$loads}; do
         # shellcheck disable=SC2046
         if takes "$work" "$kind" "$name"; then warm "$work" "$name" "$kind" $("${work}_load" "$kind" "$name"); fi
     done; done
