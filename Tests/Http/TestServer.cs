@@ -130,7 +130,7 @@ internal sealed class TestServer : IAsyncDisposable
             "--Operations:Timeout", "50", "--Operations:SimpleTimeout", "50"], _options, services =>
         {
             TestLog.AddTo(services);
-            TestPath.Certify?.Invoke(services);
+            TestPath.Certify(services);
             _services?.Invoke(services);
         });
         Http = TestPath.Client(Address, TimeSpan.FromSeconds(60));
