@@ -79,6 +79,7 @@ public sealed class CrossingTraceTests
         answer.EnsureSuccessStatusCode();
     }
 
-    private static async Task<JsonElement> Json(HttpClient http, string path) => JsonSerializer.Deserialize<JsonElement>(
+    private static async Task<JsonElement> Json(HttpClient http, string path) =>
+        JsonSerializer.Deserialize<JsonElement>(
         await http.GetByteArrayAsync(new Uri(path, UriKind.RelativeOrAbsolute), TestContext.Current.CancellationToken));
 }
