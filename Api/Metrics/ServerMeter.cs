@@ -68,7 +68,8 @@ internal sealed partial class ServerMeter : IDisposable
             "Operations that came near their time limit (Operations:WarnAt), those that passed it included",
             "operation");
         DeclareSubscribers();
-        Gauge("streams_open", "{stream}", "Streams that are open; in a cluster those that this node owns", () => StreamsOpen());
+        Gauge("streams_open", "{stream}",
+            "Streams that are open; in a cluster those that this node owns", () => StreamsOpen());
         Gauge("buffer_memory", "By", "Bytes that the streams' buffers hold (Limits:MemoryBytes bounds them)",
             () => BufferBytes());
         Gauge("store_circuit_open", "", "1 while storage is taken for down, else 0", () => IsStoreDown() ? 1 : 0);

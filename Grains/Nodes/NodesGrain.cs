@@ -46,7 +46,7 @@ internal sealed class NodesGrain(ISiloStatusOracle silos, StreamGrainContext con
     public Task<NodeReference[]> Owners()
     {
         Forget();
-        var alive = silos.GetApproximateSiloStatuses(onlyActive: false).Where(each => !each.Value.IsTerminating())
+        var alive = silos.GetApproximateSiloStatuses().Where(each => !each.Value.IsTerminating())
             .Select(each => ClusterStreams.NameOf(each.Key)).ToHashSet(StringComparer.Ordinal);
         return Task.FromResult(_said.Values.Where(each => !each.Report.IsEdge && alive.Contains(each.Report.Node))
             .Select(each => new NodeReference(each.Report.Node, each.Asked)).ToArray());

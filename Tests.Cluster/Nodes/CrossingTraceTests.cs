@@ -79,6 +79,6 @@ public sealed class CrossingTraceTests
         answer.EnsureSuccessStatusCode();
     }
 
-    private static async Task<JsonElement> Json(HttpClient http, string path) => JsonSerializer.Deserialize<JsonElement>(
-        await http.GetByteArrayAsync(new Uri(path, UriKind.RelativeOrAbsolute), TestContext.Current.CancellationToken));
+    private static async Task<JsonElement> Json(HttpClient http, string path) =>
+        JsonSerializer.Deserialize<JsonElement>(await http.GetByteArrayAsync(new Uri(path, UriKind.RelativeOrAbsolute), TestContext.Current.CancellationToken));
 }
