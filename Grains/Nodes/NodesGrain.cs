@@ -33,7 +33,8 @@ internal sealed class NodesGrain(ISiloStatusOracle silos, StreamGrainContext con
         // At one address the newest counts: those before it are dead.
         foreach (var (silo, status) in silos.GetApproximateSiloStatuses().OrderBy(each => each.Key.Generation))
         {
-            if (StateOf(status) is { } state) all[ClusterStreams.NameOf(silo)] = new(ClusterStreams.NameOf(silo), state, null, 0);
+            var name = ClusterStreams.NameOf(silo);
+            if (StateOf(status) is { } state) all[name] = new(name, state, null, 0);
         }
         foreach (var (name, said) in _said)
         {
