@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Core.Internal;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
 using OrleansEvents.Grains.Interfaces;
@@ -154,6 +155,23 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>Ends the grain's activation gracefully; the next call makes another.</summary>
     public async Task Deactivate(string stream) =>
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+
+    /// <summary>Ends the stream's activation gracefully and has the next made on that silo.</summary>
+    public async Task MoveTo(int silo, string stream)
+    {
+        await Deactivate(stream);
+        await Given.Until(async () =>
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, _cluster.Silos[silo].SiloAddress);
+            await Through(silo).GetGrain<IStreamGrain>(stream).Describe();
+            RequestContext.Clear();
+            var owner = await OwnerOf(stream);
+            if (_cluster.Silos[silo].SiloAddress.Equals(owner)) return true;
+            // It was still leaving when it was called.
+            await Deactivate(stream);
+            return false;
+        });
+    }
 
     /// <summary>Ends a silo without a word.</summary>
     public Task Kill(int silo)

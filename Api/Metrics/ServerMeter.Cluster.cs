@@ -21,8 +21,8 @@ internal sealed partial class ServerMeter
                 ("subscriber", Cluster[ClusterCount.SubscriberActivations])),
             "{grain}", "Owners of streams and of subscribers that began to live on this node"), "counter", "of");
         Declare(_meter.CreateObservableCounter(Prefix + "grain_deactivations", LeftByReason, "{grain}",
-            "Owners that ceased to live on this node: idle, shutdown, moved, fenced, other"),
-            "counter", "of", "reason");
+            "Owners that ceased to live on this node: idle, shutdown, moved, fenced, other"), "counter", "of",
+            "reason");
         Declare(_meter.CreateObservableCounter(Prefix + "stream_moves", () => By("how",
                 ("handed_over", Cluster[ClusterCount.HandedOver]), ("taken_over", Cluster[ClusterCount.TakenOver])),
             "{stream}", "Streams opened here that another process had: closed by it, or lost with it"), "counter",

@@ -33,8 +33,8 @@ internal sealed class NodesGrain(ISiloStatusOracle silos, StreamGrainContext con
         // At one address the newest counts: those before it are dead.
         foreach (var (silo, status) in silos.GetApproximateSiloStatuses().OrderBy(each => each.Key.Generation))
         {
-            if (StateOf(status) is { } state)
-                all[ClusterStreams.NameOf(silo)] = new(ClusterStreams.NameOf(silo), state, null, 0);
+            var name = ClusterStreams.NameOf(silo);
+            if (StateOf(status) is { } state) all[name] = new(name, state, null, 0);
         }
         foreach (var (name, said) in _said)
         {
@@ -47,7 +47,7 @@ internal sealed class NodesGrain(ISiloStatusOracle silos, StreamGrainContext con
     public Task<NodeReference[]> Owners()
     {
         Forget();
-        var alive = silos.GetApproximateSiloStatuses(onlyActive: false).Where(each => !each.Value.IsTerminating())
+        var alive = silos.GetApproximateSiloStatuses().Where(each => !each.Value.IsTerminating())
             .Select(each => ClusterStreams.NameOf(each.Key)).ToHashSet(StringComparer.Ordinal);
         return Task.FromResult(_said.Values.Where(each => !each.Report.IsEdge && alive.Contains(each.Report.Node))
             .Select(each => new NodeReference(each.Report.Node, each.Asked)).ToArray());

@@ -2,8 +2,9 @@ using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
 
-/// <summary>How far a node's copy of a stream is behind its owner, as far as the node can know: by the heads that the
-/// owner has told it of, and by how long ago it last answered. Noted in the copy's turn, read on any thread.</summary>
+/// <summary>How far a node's copy of a stream is behind its owner, as far as the node can know: by the heads that
+/// the owner has told it of, and by how long ago it last answered. Noted in the copy's turn, read from any
+/// thread.</summary>
 internal sealed class ReplicaLag
 {
     /// <summary>An owner is asked so often in a lease; after two questions without an answer it is silent.</summary>

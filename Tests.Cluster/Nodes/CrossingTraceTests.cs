@@ -80,6 +80,6 @@ public sealed class CrossingTraceTests
     }
 
     private static async Task<JsonElement> Json(HttpClient http, string path) =>
-        JsonSerializer.Deserialize<JsonElement>(
-        await http.GetByteArrayAsync(new Uri(path, UriKind.RelativeOrAbsolute), TestContext.Current.CancellationToken));
+        JsonSerializer.Deserialize<JsonElement>(await http.GetByteArrayAsync(
+            new Uri(path, UriKind.RelativeOrAbsolute), TestContext.Current.CancellationToken));
 }

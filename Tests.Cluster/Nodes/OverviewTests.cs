@@ -21,8 +21,8 @@ public sealed class OverviewTests(PostgresServer postgres)
         for (var node = 0; node < 2; node++)
         {
             var asked = node;
-            await Given.Until(async () => (await OwnersSeenBy(cluster, asked))
-                .Count(each => each.Value is not null) > 2);
+            await Given.Until(async () =>
+                (await OwnersSeenBy(cluster, asked)).Count(each => each.Value is not null) > 2);
             var owners = await OwnersSeenBy(cluster, node);
             Assert.Equal((first, second, second), (owners[here], owners[there], owners[left]));
             Assert.Equal(second, await OwnerIn(cluster, node, there));
