@@ -5,6 +5,7 @@ using Orleans.Core.Internal;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
+using OrleansEvents.Grains.Bridge;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
@@ -54,6 +55,14 @@ public sealed class TwoSilos : IAsyncLifetime
         Defaults = SubscriberPolicy.Default with { Backoff = [TimeSpan.FromMilliseconds(50)] },
     };
 
+    /// <summary>How grains publish and follow.</summary>
+    public BridgeOptions Bridge { get; init; } = new()
+    {
+        PassEvery = TimeSpan.FromSeconds(1),
+        CheckEvery = TimeSpan.FromSeconds(1),
+        DeliverFor = TimeSpan.FromSeconds(2),
+    };
+
     internal CallFaults Calls { get; } = new();
 
     public async ValueTask InitializeAsync()
@@ -65,6 +74,8 @@ public sealed class TwoSilos : IAsyncLifetime
             silo.Services.AddSingleton(_log);
             silo.Services.AddSingleton(Rows);
             silo.UseInMemoryReminderService();
+            silo.AddMemoryGrainStorageAsDefault();
+            silo.AddEventStreams(Bridge);
             silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
             if (QuickDetection)
                 silo.Configure<ClusterMembershipOptions>(membership =>
@@ -88,6 +99,7 @@ public sealed class TwoSilos : IAsyncLifetime
                 PatternStreams = 5,
             });
         });
+        builder.ConfigureClient(client => client.AddEventStreams(Bridge));
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }
@@ -101,6 +113,9 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>The way into the cluster through one of its silos.</summary>
     public IGrainFactory Through(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
+
+    /// <summary>A client of the cluster, which is no node.</summary>
+    public IClusterClient Client => _cluster.Client;
 
     /// <summary>The engine of a node.</summary>
     public ClusterStreams Node(int silo) =>
