@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Core.Internal;
 using Orleans.Runtime;
@@ -9,7 +8,6 @@ using OrleansEvents.Grains.Bridge;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
-using OrleansEvents.Grains.Taps;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Cluster;
@@ -117,6 +115,8 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>A client of the cluster, which is no node.</summary>
     public IClusterClient Client => _cluster.Client;
 
+    public SiloAddress AddressOf(int silo) => _cluster.Silos[silo].SiloAddress;
+
     /// <summary>The engine of a node.</summary>
     public ClusterStreams Node(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
@@ -173,8 +173,4 @@ public sealed class TwoSilos : IAsyncLifetime
         Storage.LosesCloses = true;
         return _cluster.KillSiloAsync(_cluster.Silos[silo]);
     }
-
-    internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
-        StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,
-            _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ILogger<StreamTap>>());
 }

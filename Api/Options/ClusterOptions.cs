@@ -75,7 +75,8 @@ internal sealed class ClusterOptions
     [Setting("dead nodes stay in the table of all for so long", Unit = "seconds", Min = 60, Max = 31_536_000)]
     public TimeSpan ForgetAfter { get; init; } = TimeSpan.FromDays(1);
 
-    [Setting("name of the Orleans stream provider by which grains publish and follow event streams; none: there is none")]
+    [Setting("name of the Orleans stream provider by which grains publish to event streams and follow them; none: "
+        + "there is none")]
     public string StreamProvider { get; init; } = "events";
 
     [Setting("traces go on from node to node; costs about a fifth of the calls between them")]

@@ -85,7 +85,9 @@ internal sealed partial class EventStreamsAdapter(BridgeOptions options, Func<Cl
         var read = PublishedItems.Read(events, options);
         if (read.Refusal is { } invalid) return invalid;
         using var parsed = read.Value!;
-        return (await streams().Publish(name, parsed.Events, null, CancellationToken.None)).Refusal;
+        var published = await OutsideGrains.Call(() =>
+            streams().Publish(name, parsed.Events, null, CancellationToken.None));
+        return published.Refusal;
     }
 
     [LoggerMessage(EventIds.ItemRefused, LogLevel.Warning,

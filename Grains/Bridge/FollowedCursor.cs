@@ -59,11 +59,15 @@ internal sealed class FollowedCursor : IQueueCacheCursor
     {
     }
 
-    /// <summary>The follower did not take the current batch, however often it was given it.</summary>
+    /// <summary>The follower did not take the current batch, however often it was given it: it is told what it misses,
+    /// until it takes that.</summary>
     public void RecordDeliveryFailure()
     {
-        if (_current is not { Events.Count: > 0 } lost) return;
-        _gap = new Gap(Passed.ToString(), lost.Position.Cursor, lost.Events.Count, GapReason.Slow);
+        if (_current is not { } lost) return;
+        _gap = lost.Events.Count == 0
+            ? lost.Gap
+            : new Gap(Passed.ToString(), lost.Position.Cursor, lost.Events.Count, GapReason.Slow);
+        if (lost.Ended is not null) _isEndTold = false;
     }
 
     public void Dispose()
@@ -165,7 +169,8 @@ internal sealed class FollowedCursor : IQueueCacheCursor
     {
         try
         {
-            return await _stream.Streams.ReadStored(_stream.Name, _reader.Seq, Events, Bytes);
+            var after = _reader.Seq;
+            return await OutsideGrains.Call(() => _stream.Streams.ReadStored(_stream.Name, after, Events, Bytes));
         }
 #pragma warning disable CA1031 // Whatever it is, storage is asked again.
         catch (Exception e)

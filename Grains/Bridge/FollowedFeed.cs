@@ -96,16 +96,29 @@ internal sealed class FollowedFeed(FollowedStream told, IEventStreams streams, T
         LetGo();
         while (!_isOver)
         {
-            var followed = await Streams.Follow(Name);
-            if (followed.Value is { } lease && followed.Refusal is null)
+            if (await Lease() is { } lease)
             {
+                lease.Feed.Watch(this);
                 _lease = lease;
                 if (_isOver) LetGo();
-                else lease.Feed.Watch(this);
                 Move();
                 return;
             }
             await Task.Delay(RetryEvery, time);
+        }
+    }
+
+    private async Task<FeedLease?> Lease()
+    {
+        try
+        {
+            return (await OutsideGrains.Call(() => Streams.Follow(Name))).Value;
+        }
+#pragma warning disable CA1031 // Whatever it is, it is tried again.
+        catch
+#pragma warning restore CA1031
+        {
+            return null;
         }
     }
 
