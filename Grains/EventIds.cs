@@ -22,4 +22,7 @@ internal static class EventIds
     public const int OwedEventLost = 2036;
     public const int OwnerSilent = 2037;
     public const int NotReminded = 2038;
+    public const int ItemRefused = 2050;
+    public const int ItemNotTaken = 2051;
+    public const int FollowedNotRead = 2052;
 }

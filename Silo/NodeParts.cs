@@ -7,9 +7,11 @@ using OrleansEvents.Api;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
+using OrleansEvents.Grains.Bridge;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Silo.Database;
 using OrleansEvents.Silo.Membership;
+using OrleansEvents.Streams;
 using Identity = Orleans.Configuration.ClusterOptions;
 using ClusterOptions = OrleansEvents.Api.Options.ClusterOptions;
 
@@ -46,6 +48,7 @@ internal static class NodeParts
             silo.Configure<ConnectionOptions>(each => each.OpenConnectionTimeout = cluster.ProbeEvery * 2);
             silo.Configure<GrainCollectionOptions>(grains => grains.CollectionAge = cluster.CollectAfter);
             if (cluster.Traces) silo.AddActivityPropagation();
+            if (cluster.StreamProvider != ClusterOptions.None) silo.AddEventStreams(BridgeOf(options));
         });
         services.AddHostedService<MembershipLog>();
         services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, DeclaredDead>());
@@ -80,6 +83,13 @@ internal static class NodeParts
 
     public static void Name(Identity identity, string cluster) =>
         (identity.ClusterId, identity.ServiceId) = (cluster, cluster);
+
+    private static BridgeOptions BridgeOf(ServerOptions options) => new()
+    {
+        Provider = options.Cluster.StreamProvider,
+        Limits = new PublishLimits(options.Limits.RequestEvents, options.Limits.EventBytes),
+        RequestBytes = options.Limits.RequestBytes,
+    };
 
     private static string NameOf(NodeAddress address) =>
         string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}-{address.SiloPort}");

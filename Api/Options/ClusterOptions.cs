@@ -16,6 +16,9 @@ internal sealed class ClusterOptions
     /// <summary>In <see cref="Listen"/>: the address that is advertised.</summary>
     public const string Advertised = "advertised";
 
+    /// <summary>In <see cref="StreamProvider"/>: there is none.</summary>
+    public const string None = "none";
+
     [Setting("nodes with the same name over the same database are one cluster. Short: --cluster-id")]
     public string Id { get; init; } = "events";
 
@@ -79,6 +82,10 @@ internal sealed class ClusterOptions
 
     [Setting("dead nodes stay in the table of all for so long", Unit = "seconds", Min = 60, Max = 31_536_000)]
     public TimeSpan ForgetAfter { get; init; } = TimeSpan.FromDays(1);
+
+    [Setting("name of the Orleans stream provider by which grains publish to event streams and follow them; none: "
+        + "there is none")]
+    public string StreamProvider { get; init; } = "events";
 
     [Setting("the calls between nodes are spans too; costs about a fifth of the calls between them")]
     public bool Traces { get; init; }
