@@ -127,10 +127,11 @@ internal sealed partial class StreamGrain
         return pinned;
     }
 
-    private Task<EventRun> ReadNewest(OpenedStream opened)
+    private async Task<EventRun> ReadNewest(OpenedStream opened)
     {
+        if (opened.Extents.Count == 0) return new EventRun();
         var settings = SettingsOf(opened);
-        return context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
+        return await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
     }
 
     private StreamSettings SettingsOf(OpenedStream opened) =>

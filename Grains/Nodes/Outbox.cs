@@ -87,7 +87,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
     private async Task<Outcome<PublishAnswer>[]?> Call(PublishBatch batch)
     {
         long? failedAt = null;
-        while (true)
+        for (var failures = 0; ; failures++)
         {
             try
             {
@@ -99,7 +99,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
                 if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return null;
                 if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
             }
-            await Task.Delay(context.Options.RetryEvery, context.Time);
+            await context.Pause(failures);
         }
     }
 
