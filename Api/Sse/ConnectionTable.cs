@@ -31,6 +31,7 @@ internal sealed class ConnectionTable : IDisposable
         PositionBytes = limits.PositionBytes;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
+        Owed = new OwedPace(options.OwedShare, time);
     }
 
     public IEventStreams Streams { get; }
@@ -42,11 +43,15 @@ internal sealed class ConnectionTable : IDisposable
     public SystemEvents System { get; }
 
     public ConnectionCounts Counts { get; }
+
     public ServerMeter Meter { get; }
 
     public Operations Operations { get; }
 
     public ILogger Logger { get; }
+
+    /// <summary>The turns of what is owed.</summary>
+    public OwedPace Owed { get; }
 
     /// <summary>Open connections.</summary>
     public int Count => Counts.TotalClients;
@@ -155,6 +160,7 @@ internal sealed class ConnectionTable : IDisposable
     public void Dispose()
     {
         _clock.Dispose();
+        Owed.Dispose();
         _draining.Dispose();
     }
 }

@@ -237,6 +237,7 @@ internal sealed partial class SseConnection
                 Failed(_table.Logger, e, Id);
             }
         }
+        LeaveOwedTurn();
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
     }
@@ -252,6 +253,7 @@ internal sealed partial class SseConnection
         }
         else
         {
+            LeaveOwedTurn();
             Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
             isTaken = await flushing;
             Volatile.Write(ref _blockedSinceMs, 0);
