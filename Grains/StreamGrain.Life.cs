@@ -147,7 +147,7 @@ internal sealed partial class StreamGrain
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
-        StreamDirectory.Announce(GrainFactory, _name);
+        context.Directory.Announce(_name);
     }
 
     /// <summary>The deadline that was asked for has come.</summary>

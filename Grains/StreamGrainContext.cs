@@ -9,7 +9,8 @@ internal sealed record StreamGrainContext(
     MemoryBudget Budget,
     StreamGrainOptions Options,
     TimeProvider Time,
-    Func<ulong> NewEpoch)
+    Func<ulong> NewEpoch,
+    StreamDirectory Directory)
 {
     public Instant Now => Instant.Of(Time);
 }

@@ -30,7 +30,8 @@ public static class StreamGrains
             provider.GetRequiredService<MemoryBudget>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
-            () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))));
+            () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+            new StreamDirectory(provider.GetRequiredService<IGrainFactory>())));
     }
 
     /// <summary>Registers <see cref="IEventStreams"/> over the cluster's streams, on a silo or a client of it; the

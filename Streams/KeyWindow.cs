@@ -16,7 +16,8 @@ internal sealed class KeyWindow
     public int Count => _keys?.Count ?? 0;
 
     /// <summary>When the oldest key expires, monotonic; the end of time when there is none.</summary>
-    public long NextExpiryMs => _expiry is not null && _expiry.TryPeek(out var next) ? next.Entry.ExpiresMs : long.MaxValue;
+    public long NextExpiryMs =>
+        _expiry is not null && _expiry.TryPeek(out var next) ? next.Entry.ExpiresMs : long.MaxValue;
 
     public Entry? Find(string key, Instant now)
     {

@@ -11,10 +11,9 @@ namespace OrleansEvents.Cluster;
 /// what they keep when they are idle. The process ends as by a crash.</summary>
 internal static class GrainsWork
 {
-    private const int Callers = 1000;
+    private const int Callers = 256;
 
-    public static async IAsyncEnumerable<string> Run(string connection, string how, int count,
-        bool isAlone)
+    public static async IAsyncEnumerable<string> Run(string connection, string how, int count, bool isAlone)
     {
         // One that was killed is not waited for: the streams belong to the schema and not to the cluster's name.
         string[] options = ["--cluster-id", how, "--Limits:Streams", "1000000"];

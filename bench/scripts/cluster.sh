@@ -57,7 +57,8 @@ run_cluster-kills() {
     cluster kills kills "$cluster_kills"
     cluster_head "Cluster: a node is killed"
     echo "Three nodes; kill -9 of one, $cluster_kills times, while eight of its streams are published to through" \
-        "another, critical events one after the other. Until each stream has taken a publish that began after the kill:"
+        "another, critical events one after the other. Until each stream has taken a publish that began after the" \
+        "kill:"
     echo
     echo "| | median of $cluster_kills kills (target: 2 s) | worst (target: 4 s) |"
     echo "| --- | ---: | ---: |"
@@ -98,7 +99,8 @@ run_cluster-tap() {
     echo
     echo "| | events/s | p50 / p99 / p99.9 ms | left out |"
     echo "| --- | ---: | ---: | ---: |"
-    echo "| 8 publishers, batches of 256 (target: 2 M/s) | **$(thousands "$(cluster_found tap.saturated events_per_s)")**" \
+    echo "| 8 publishers, batches of 256 (target: 2 M/s)" \
+        "| **$(thousands "$(cluster_found tap.saturated events_per_s)")**" \
         "| | $(cluster_found tap.saturated left_out) |"
     echo "| 100,000 events/s, what is due each millisecond (target: p99 5 ms)" \
         "| $(thousands "$(cluster_found tap.paced events_per_s)") | $(cluster_found tap.paced p50_ms) /" \
@@ -143,8 +145,8 @@ run_cluster-grains() {
     schema=cluster_grains cluster grains.create grains create "$cluster_grains"
     schema=cluster_grains cluster grains.open grains open "$cluster_grains"
     cluster_head "Cluster: idle streams"
-    echo "$cluster_grains streams of one node, asked for by 1,000 callers; live heap after a blocking collection, without" \
-        "the events' bytes."
+    echo "$cluster_grains streams of one node, asked for by 256 callers; live heap after a blocking collection," \
+        "without the events' bytes."
     echo
     echo "| | opened a second (target: 20,000) | CPU µs each, of the node | bytes each (target: 2,500) |"
     echo "| --- | ---: | ---: | ---: |"
@@ -209,15 +211,16 @@ report_cluster_delivery() {
     echo "One stream, $CONNECTIONS connections, published in batches of 10 as fast as readers keep up with; $ROUNDS" \
         "rounds in turns; servers on core $server_core, generator on core $load_core."
     echo
-    echo "| read from | deliveries per CPU second of that process | deliveries/s | p50 / p99 ms | lost | to the embedded" \
-        "server (target: 1, 0.85) |"
+    echo "| read from | deliveries per CPU second of that process | deliveries/s | p50 / p99 ms | lost" \
+        "| to the embedded server (target: 1, 0.85) |"
     echo "| --- | ---: | ---: | ---: | ---: | ---: |"
     for name in embedded owner other; do
         local file=$scratch/runs.cluster.delivery.$name
-        echo "| $name | $(thousands "$(median "$file" $per_core)") | $(thousands "$(median "$file" deliveries_per_s)")" \
+        echo "| $name | $(thousands "$(median "$file" $per_core)")" \
+            "| $(thousands "$(median "$file" deliveries_per_s)")" \
             "| $(calc "$(median "$file" p50_ms)" %.1f) / $(calc "$(median "$file" p99_ms)" %.1f)" \
             "| $(calc "$(total "$file" missing) + $(total "$file" lost) + $(total "$file" gaps)" %.0f)" \
-            "| **$(ratio "$(median "$file" $per_core)" "$(median "$scratch/runs.cluster.delivery.embedded" $per_core)")**|"
+            "| **$(ratio "$(median "$file" $per_core)" "$(cluster_found delivery.embedded $per_core)")** |"
     done
 }
 
