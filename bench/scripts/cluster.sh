@@ -2,9 +2,7 @@
 
 cluster_suites="cluster-kills cluster-handover cluster-tap cluster-publish cluster-durable cluster-grains \
 cluster-delivery"
-cluster_kills=20
-cluster_stops=6
-cluster_grains=100000
+: "${KILLS:=20}" "${STOPS:=6}" "${GRAINS:=100000}"
 
 # Whether the cluster can be built here; said once.
 has_cluster() {
@@ -54,13 +52,13 @@ cluster_head() {
 
 # The processes share both cores; rounds and times are each part's own.
 run_cluster-kills() {
-    cluster kills kills "$cluster_kills"
+    cluster kills kills "$KILLS"
     cluster_head "Cluster: a node is killed"
-    echo "Three nodes; kill -9 of one, $cluster_kills times, while eight of its streams are published to through" \
+    echo "Three nodes; kill -9 of one, $KILLS times, while eight of its streams are published to through" \
         "another, critical events one after the other. Until each stream has taken a publish that began after the" \
         "kill:"
     echo
-    echo "| | median of $cluster_kills kills (target: 2 s) | worst (target: 4 s) |"
+    echo "| | median of $KILLS kills (target: 2 s) | worst (target: 4 s) |"
     echo "| --- | ---: | ---: |"
     echo "| the kill's median stream | $(cluster_found kills median_ms) ms | $(cluster_most kills median_ms) ms |"
     echo "| the kill's last stream | **$(cluster_found kills worst_ms) ms** | **$(cluster_most kills worst_ms) ms** |"
@@ -70,9 +68,9 @@ run_cluster-kills() {
 }
 
 run_cluster-handover() {
-    cluster handover handover "$cluster_stops"
+    cluster handover handover "$STOPS"
     cluster_head "Cluster: a node is stopped"
-    echo "Three nodes; SIGTERM of one, $cluster_stops times, while 16 of its streams are published to, half of them" \
+    echo "Three nodes; SIGTERM of one, $STOPS times, while 16 of its streams are published to, half of them" \
         "through the node that stops, critical events one after the other, and four are read on two nodes."
     echo
     echo "| | median stop | worst stop | target |"
@@ -141,11 +139,11 @@ run_cluster-durable() {
 }
 
 run_cluster-grains() {
-    cluster grains.alone grains alone "$cluster_grains"
-    schema=cluster_grains cluster grains.create grains create "$cluster_grains"
-    schema=cluster_grains cluster grains.open grains open "$cluster_grains"
+    cluster grains.alone grains alone "$GRAINS"
+    schema=cluster_grains cluster grains.create grains create "$GRAINS"
+    schema=cluster_grains cluster grains.open grains open "$GRAINS"
     cluster_head "Cluster: idle streams"
-    echo "$cluster_grains streams of one node, asked for by 256 callers; live heap after a blocking collection," \
+    echo "$GRAINS streams of one node, asked for by 256 callers; live heap after a blocking collection," \
         "without the events' bytes."
     echo
     echo "| | opened a second (target: 20,000) | CPU µs each, of the node | bytes each (target: 2,500) |"
