@@ -130,10 +130,11 @@ internal sealed partial class StreamGrain
         return pinned;
     }
 
-    private Task<EventRun> ReadNewest(OpenedStream opened)
+    private async Task<EventRun> ReadNewest(OpenedStream opened)
     {
+        if (opened.Extents.Count == 0) return new EventRun();
         var settings = SettingsOf(opened);
-        return context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
+        return await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
     }
 
     private StreamSettings SettingsOf(OpenedStream opened) =>
@@ -152,7 +153,7 @@ internal sealed partial class StreamGrain
         if (_name == StreamDirectory.Name) return;
         context.Owned.Add(_name);
         NoteMove(opened);
-        StreamDirectory.Announce(GrainFactory, _name);
+        context.Directory.Announce(_name);
     }
 
     private void NoteMove(OpenedStream opened)

@@ -13,7 +13,8 @@ internal sealed record StreamGrainContext(
     OwnedStreams Owned,
     ClusterCounts Counts,
     ulong Publisher,
-    string Node)
+    string Node,
+    StreamDirectory Directory)
 {
     public Instant Now => Instant.Of(Time);
 }

@@ -36,7 +36,8 @@ public static class StreamGrains
             provider.GetRequiredService<OwnedStreams>(),
             provider.GetRequiredService<ClusterCounts>(),
             provider.GetRequiredService<RequestNumbers>().Node,
-            ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress)));
+            ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress),
+            new StreamDirectory(provider.GetRequiredService<IGrainFactory>())));
     }
 
     /// <summary>Registers <see cref="IEventStreams"/> over the cluster's streams, on a silo or a client of it; the

@@ -90,7 +90,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
     private async Task<Outcome<PublishAnswer>[]?> Call(PublishBatch batch)
     {
         long? failedAt = null;
-        while (true)
+        for (var failures = 0; ; failures++)
         {
             try
             {
@@ -103,7 +103,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
                 if (context.GivesUp(ref failedAt, e)) return null;
                 if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
             }
-            await Task.Delay(context.Options.RetryEvery, context.Time);
+            await context.Pause(failures);
         }
     }
 

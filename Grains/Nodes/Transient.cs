@@ -22,11 +22,19 @@ internal static partial class Transient
     public static bool WasNotDelivered(Exception exception) =>
         exception is OrleansMessageRejectionException and not SiloUnavailableException;
 
+    /// <summary>Waits before a call is tried again: shortly at first, for an owner that only moves.</summary>
+    public static Task Pause(this NodeContext context, int failures)
+    {
+        var most = context.Options.RetryEvery;
+        var wait = TimeSpan.FromMilliseconds(5 << Math.Min(failures, 10));
+        return Task.Delay(wait < most ? wait : most, context.Time);
+    }
+
     /// <summary>Calls again until an answer comes, for as long as is set. Only for what may be done twice.</summary>
     public static async Task<Outcome<T>> Ask<T>(this NodeContext context, Func<Task<Outcome<T>>> call)
     {
         long? failedAt = null;
-        while (true)
+        for (var failures = 0; ; failures++)
         {
             try
             {
@@ -40,7 +48,7 @@ internal static partial class Transient
             {
                 if (context.GivesUp(ref failedAt, e)) return Unreachable;
             }
-            await Task.Delay(context.Options.RetryEvery, context.Time);
+            await context.Pause(failures);
         }
     }
 
