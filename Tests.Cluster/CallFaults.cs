@@ -58,7 +58,8 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
             return;
         }
         if (context.InterfaceMethod.DeclaringType == typeof(IStreamGrain)
-            && _onOwner.TryGetValue(context.TargetId.Key.ToString()!, out var calling)) await calling(context.MethodName);
+            && _onOwner.TryGetValue(context.TargetId.Key.ToString()!, out var calling))
+            await calling(context.MethodName);
         if (FateOf(context) is not Fate.Passes and var fate) await Invoke(context, fate);
         else await context.Invoke();
         if (context.MethodName == nameof(IStreamGrain.PublishAll)

@@ -174,7 +174,8 @@ internal sealed partial class PatternFollowers(NodeContext context, Func<string,
             }
             using (block)
             {
-                for (var i = 0; i < block.Count; i++) names.Add(StreamDirectory.Read(block.Frame(block[i]), block[i]));
+                for (var i = 0; i < block.Count; i++)
+                    names.Add(StreamDirectory.Read(block.Frame(block[i]), block[i]));
                 reader.Pass(block, block.Count);
             }
         }
