@@ -8,6 +8,7 @@ internal static class EventIds
     public const int StreamFenced = 2002;
     public const int StorageFailed = 2003;
     public const int SubscriberDeaf = 2004;
+    public const int StreamMoved = 2005;
     public const int TapDeaf = 2010;
     public const int TapNotRenewed = 2011;
     public const int PatternsNotWatched = 2020;

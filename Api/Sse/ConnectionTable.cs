@@ -29,6 +29,8 @@ internal sealed class ConnectionTable : IDisposable
         meter.Connections = counts;
         _clients = new ClientTable(options.Clients);
         PositionBytes = limits.PositionBytes;
+        Unsent = new UnsentBytes(limits.UnsentBytes);
+        meter.UnsentBytes = () => Unsent.Total;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
         Owed = new OwedPace(options.OwedShare, time);
@@ -49,6 +51,8 @@ internal sealed class ConnectionTable : IDisposable
     public Operations Operations { get; }
 
     public ILogger Logger { get; }
+
+    public UnsentBytes Unsent { get; }
 
     /// <summary>The turns of what is owed.</summary>
     public OwedPace Owed { get; }

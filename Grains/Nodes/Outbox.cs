@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Streams;
 
@@ -69,6 +70,8 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
     {
         while (Take() is var (batch, requests))
         {
+            // Not that of whoever began to send.
+            if (Activity.Current is not null) Activity.Current = requests[0].Span;
             try
             {
                 var answers = await Call(batch);
@@ -125,7 +128,9 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
             }
             return (new PublishBatch(PackedEvents.Of(requests.ConvertAll(each => each.Events), length),
                 [.. requests.Select(each => each.Each ? -each.Events.Length : each.Events.Length)],
-                context.Requests.Node, context.Requests.Take(requests.Count), Again: false), requests);
+                context.Requests.Node, context.Requests.Take(requests.Count), Again: false,
+                requests.Exists(each => each.Span is not null) ? [.. requests.Select(each => each.Span?.Id)] : null),
+                requests);
         }
     }
 
@@ -136,6 +141,9 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
         public int Length { get; } = length;
 
         public bool Each { get; } = each;
+
+        /// <summary>Its publisher's span.</summary>
+        public Activity? Span { get; } = OwnerSpans.OfPublisher();
 
         /// <summary>Whether nobody waits for it any more.</summary>
         public bool IsGivenUp { get; set; }

@@ -13,6 +13,10 @@ internal static partial class Transient
     public static Refusal Unreachable { get; } = new(Streams.ErrorCode.StoreUnavailable,
         "The stream's owner cannot be reached.", TimeSpan.FromSeconds(1));
 
+    /// <summary>What one says that has a successor: the next call finds that.</summary>
+    public static Refusal Moving { get; } = new(Streams.ErrorCode.StoreUnavailable,
+        "Its owner is moving to another node.", TimeSpan.FromSeconds(1));
+
     /// <summary>Whether the call cannot have been carried out: it was turned away before it was delivered. One that was
     /// under way to a silo that died fails with <see cref="SiloUnavailableException"/>, and may have been.</summary>
     public static bool WasNotDelivered(Exception exception) =>
@@ -26,7 +30,9 @@ internal static partial class Transient
         {
             try
             {
-                return await call();
+                var answer = await call();
+                if (answer.Refusal != Moving) return answer;
+                if (context.GivesUp(ref failedAt)) return Unreachable;
             }
 #pragma warning disable CA1031 // Of any type, see above.
             catch (Exception e)
@@ -40,9 +46,9 @@ internal static partial class Transient
 
     /// <summary>Whether it was tried for as long as is set. What is not of the cluster's coming and going may be a
     /// mistake: it is logged when it is first met.</summary>
-    public static bool GivesUp(this NodeContext context, ref long? failedAt, Exception exception)
+    public static bool GivesUp(this NodeContext context, ref long? failedAt, Exception? exception = null)
     {
-        if (failedAt is null && exception is not (OrleansException or TimeoutException))
+        if (failedAt is null && exception is not (null or OrleansException or TimeoutException))
             CallFailed(context.Loggers.CreateLogger(typeof(Transient)), exception);
         failedAt ??= context.Time.GetTimestamp();
         return context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor;

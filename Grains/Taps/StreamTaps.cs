@@ -10,7 +10,8 @@ namespace OrleansEvents.Grains.Taps;
 /// and finds by the push's previous head that it must read on from the owner. Used in the grain's turns only; pushes
 /// are awaited between them.
 /// </summary>
-internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions options, ILogger logger) : IFeedWatcher
+internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions options, ClusterCounts counts,
+    ILogger logger) : IFeedWatcher
 {
     private readonly Dictionary<IStreamTap, Tap> _taps = [];
     private readonly long _leaseMs = (long)options.TapLease.TotalMilliseconds;
@@ -46,6 +47,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         {
             if (_taps.Count >= options.Taps) return false;
             if (_taps.Count == 0) feed.Watch(this);
+            counts.Add(ClusterCount.TapsOfOwner);
             _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head), ToldView = ViewNo });
         }
         else if (tap.IsDeaf && !tap.IsBusy)
@@ -63,6 +65,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     {
         if (!_taps.Remove(reference, out var tap)) return Task.CompletedTask;
         tap.IsGone = true;
+        counts.Add(ClusterCount.TapsOfOwner, -1);
         if (_taps.Count == 0) feed.Unwatch(this);
         return tap.Pushing;
     }

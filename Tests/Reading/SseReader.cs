@@ -51,12 +51,7 @@ internal sealed class SseReader : IAsyncDisposable
     public static async Task<SseReader> Open(Uri address, string path, string? lastEventId = null,
         Version? version = null)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxResponseDrainSize = 0 })
-        {
-            BaseAddress = address,
-            DefaultRequestVersion = version ?? HttpVersion.Version11,
-            Timeout = Patience,
-        };
+        var http = TestPath.Client(address, Patience, version);
         using var request = new HttpRequestMessage(HttpMethod.Get, path)
         {
             Version = http.DefaultRequestVersion,
