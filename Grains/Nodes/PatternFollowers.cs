@@ -144,7 +144,8 @@ internal sealed partial class PatternFollowers(NodeContext context, Func<string,
 
     private Task Pause() => Task.Delay(context.Options.RetryEvery, context.Time);
 
-    /// <summary>False: the directory has told more than its buffer holds, and the table must be looked at now.</summary>
+    /// <summary>False: the directory has told more than its buffer holds, and the table must be looked at
+    /// now.</summary>
     private async Task<bool> Listen(StreamFeed feed, FeedReader reader)
     {
         using var round = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
