@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansEvents.Api;
+using OrleansEvents.Api.Options;
 using OrleansEvents.Silo;
 using OrleansEvents.Storage.Postgres;
 using OrleansEvents.Tests.Storage;
@@ -45,9 +46,25 @@ internal sealed class ServerEngine : IAsyncDisposable
             throw;
         }
 
-        Task<RunningApi> Node(string[]? own) => ApiHost.StartAsync([.. common, .. cluster, .. options, .. own ?? []],
-            services, engine: SiloHost.Engine, cancel: TestContext.Current.CancellationToken);
+        async Task<RunningApi> Node(string[]? own)
+        {
+            for (var tries = 0; ; tries++)
+            {
+                try
+                {
+                    return await ApiHost.StartAsync([.. common, .. cluster, .. options, .. own ?? []], services,
+                        engine: SiloHost.Engine, cancel: TestContext.Current.CancellationToken);
+                }
+                catch (StartRefusedException refused) when (tries < 5 && IsPortTaken(refused))
+                {
+                    // A port that was free is another's by now: the next is.
+                }
+            }
+        }
     }
+
+    private static bool IsPortTaken(StartRefusedException refused) =>
+        refused.Message.StartsWith("--silo-port", StringComparison.Ordinal);
 
     /// <summary>Other nodes over the same streams, to whom the first are unknown: they take the streams as from nodes
     /// that were killed, and the first have nothing any more that storage would take.</summary>
