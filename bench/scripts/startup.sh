@@ -76,7 +76,8 @@ watch_idle() {
     local cpu turns stream=http://127.0.0.1:$startup_port/api/streams/idle/events seconds began
     curl -sf -o /dev/null -H 'Content-Type: application/x-ndjson' -d '{"type":"t","data":1}' "$stream" || true
     curl -s -o /dev/null -m 1 -N -H 'Accept: text/event-stream' "$stream" || true
-    sleep 2
+    # Until the compiler has caught up with what has just run.
+    sleep 15
     cpu=$(processor_ns "$server") turns=$(switches "$server") began=${EPOCHREALTIME/./}
     sleep "$IDLE"
     seconds=$(calc "(${EPOCHREALTIME/./} - $began) / 1000000" %.3f)
