@@ -14,7 +14,6 @@ internal static class StreamDirectory
     /// <summary>Says that a stream is open; does not wait.</summary>
     public static void Announce(IGrainFactory grains, string stream)
     {
-        if (stream == Name) return;
         // A name has no character that JSON escapes.
         var data = new byte[stream.Length + 2];
         System.Text.Encoding.ASCII.GetBytes(stream, data.AsSpan(1));

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace OrleansEvents.Streams;
 
 /// <summary>
-/// Arrays of bytes to be used again. The runtime's shared pool may keep hundreds of megabytes that nobody uses; of large
+/// Arrays of bytes to be used again. The runtime's shared pool may keep hundreds of megabytes unused; of large
 /// arrays this keeps <see cref="MostKept"/> bytes at most, and leaves small ones to the other. Thread-safe.
 /// </summary>
 public static class BytePool

@@ -102,9 +102,12 @@ public sealed class TwoSilos : IAsyncLifetime
     public IGrainFactory Through(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
 
+    /// <summary>One of a silo's services.</summary>
+    public T Service<T>(int silo) where T : notnull =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<T>();
+
     /// <summary>The engine of a node.</summary>
-    public ClusterStreams Node(int silo) =>
-        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
+    public ClusterStreams Node(int silo) => Service<ClusterStreams>(silo);
 
     /// <summary>The name of a subscriber that is not there yet, whose grain lives on that silo.</summary>
     public async Task<string> SubscriberOwnedBy(int silo, string stream)

@@ -23,7 +23,7 @@ internal sealed class LimitsOptions
         Unit = "bytes", Min = 4_194_304, Max = 1_099_511_627_776)]
     public long RequestMemoryBytes { get; init; } = 134_217_728;
 
-    [Setting("what waits for readers that take nothing, all together; beyond it the one that has been waited for longest "
+    [Setting("what waits for readers that take nothing, all together; beyond it the one waited for longest "
         + "is closed (SLOW_CLIENT)", Unit = "bytes", Min = 4_194_304, Max = 1_099_511_627_776)]
     public long UnsentBytes { get; init; } = 134_217_728;
 

@@ -52,6 +52,10 @@ internal sealed class TestServer : IAsyncDisposable
         _running = null;
     }
 
+    /// <summary>Another server over what is stored now, as if this one had been killed. This one goes on with what
+    /// counts for nothing any more.</summary>
+    public async Task<TestServer> Crashed() => await Begin(await _engine.Crashed(), [], null);
+
     public Task<RawConnection> Connect() => RawConnection.Open(Address);
 
     /// <summary>Sends a request whose body, when it has one, is JSON.</summary>
@@ -121,8 +125,14 @@ internal sealed class TestServer : IAsyncDisposable
 
     private async Task Run()
     {
-        _running = await _engine.Start([.. TestPath.Options, "--Logging:LogLevel:OrleansEvents", "Warning"], _options,
-            TestPath.Certify + _services);
+        // How long things take on a busy machine is not what most tests are about.
+        _running = await _engine.Start([.. TestPath.Options, "--Logging:LogLevel:OrleansEvents", "Warning",
+            "--Operations:Timeout", "50", "--Operations:SimpleTimeout", "50"], _options, services =>
+        {
+            TestLog.AddTo(services);
+            TestPath.Certify(services);
+            _services?.Invoke(services);
+        });
         Http = TestPath.Client(Address, TimeSpan.FromSeconds(60));
     }
 }

@@ -91,16 +91,6 @@ public sealed class ConnectionTests
         }
     }
 
-    [Theory]
-    [InlineData("client=")]
-    [InlineData("client=a%0ab")]
-    [InlineData("pong=perhaps")]
-    public async Task What_a_client_cannot_be_called_is_refused(string query)
-    {
-        await using var server = await TestServer.Start();
-        (await server.Get($"/api/streams/s/events?{query}")).MustRefuse(400, "INVALID_INPUT");
-    }
-
     [Fact]
     public async Task What_was_sent_stays_counted_when_a_connection_has_ended()
     {

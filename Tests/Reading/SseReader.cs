@@ -73,7 +73,8 @@ internal sealed class SseReader : IAsyncDisposable
         var limit = Limit();
         while (await Next(limit) is { } frame)
             if (condition(frame)) return frame;
-        throw new IOException($"The answer of {Frames.Count} frames ended: {string.Join('\n', Frames.TakeLast(5))}");
+        throw new IOException(
+            $"The answer {(int)Status} of {Frames.Count} frames ended: {string.Join('\n', Frames.TakeLast(5))}");
     }
 
     /// <summary>The next frame with this name; null: the next event.</summary>

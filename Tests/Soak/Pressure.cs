@@ -95,7 +95,8 @@ internal sealed class Pressure : IAsyncDisposable
         var @event = $$"""{"type":"t{{random.Next(3)}}","data":"{{new string('x', size)}}"}""";
         var body = $"[{string.Join(',', Enumerable.Repeat(@event, count))}]";
         using var content = new StringContent(body, Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(new Uri(_address, $"/api/streams/{stream}/events"), content, _end.Token);
+        using var answer = await _http.PostAsync(new Uri(_address, $"/api/streams/{stream}/events"), content,
+            _end.Token);
         if (answer.StatusCode == HttpStatusCode.Created) Interlocked.Add(ref _published, body.Length);
         else if (answer.StatusCode == HttpStatusCode.TooManyRequests) Interlocked.Increment(ref _refused);
         else throw new InvalidOperationException($"Publishing was answered {answer.StatusCode}");
