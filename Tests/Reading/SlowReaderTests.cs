@@ -66,15 +66,16 @@ public sealed class SlowReaderTests
     {
         const int Most = 4 << 20;
         await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "3600", "--Limits:UnsentBytes",
-            $"{Most}");
+            $"{Most}", "--Limits:EventBytes", "1000000");
         var (unsent, counts) = (server.Connections().Unsent, server.Connections().Counts);
-        var data = $"\"{new string('x', 250_000)}\"";
         var readers = new List<SlowReader>();
         // Each waits with an event of its own stream, or what is left of one, until they are too many.
         while (counts.SlowClientDrops.Total == 0)
         {
             Assert.InRange(readers.Count, 0, 200);
             var stream = $"s{readers.Count}";
+            // Of different lengths, so that the kernel does not leave as little of each.
+            var data = $"\"{new string('x', 100_000 + readers.Count % 17 * 47_000)}\"";
             readers.Add(await SlowReader.Open(server, stream, way));
             await server.Left(readers.Count);
             await SlowReader.Stall(server, server.Connections().All.Single(each => each.Streams == stream), data, 4);

@@ -17,7 +17,7 @@ public sealed class MemoryBoundTests(ITestOutputHelper output)
     private const long Heap = 2 * (Buffers + Bodies + Unsent) + 32 * Megabyte;
 
     /// <summary>Beside the heap: the runtime, compiled code, threads.</summary>
-    private const long Runtime = 120 * Megabyte;
+    private const long Runtime = 160 * Megabyte;
 
     [Fact]
     public async Task Many_streams_and_connections_large_events_and_slow_readers_do_not_take_more_than_is_allowed()

@@ -19,7 +19,10 @@ public sealed class MemorySoakTests(ITestOutputHelper output)
         var length = TimeSpan.FromSeconds(double.Parse(s_seconds ?? "1800", CultureInfo.InvariantCulture));
         var random = TestRun.NewRandom(output);
         using var folder = new DataFolder();
-        await using var server = await ServerProcess.StartAsync(folder.Path, "--Limits:MemoryBytes", "33554432",
+        // A small heap: in a large one the collector lets garbage lie for as long as it likes.
+        await using var server = await ServerProcess.StartWithinAsync(192 << 20, "--data", folder.Path,
+            "--Limits:MemoryBytes", "33554432", "--Limits:RequestMemoryBytes", "33554432", "--Limits:UnsentBytes",
+            "16777216",
             "--Sse:WriteTimeout", "3", "--Streams:IdleAfter", "20", "--Logging:LogLevel:OrleansEvents", "Error");
         var resident = new List<double>();
         await using (var pressure = new Pressure(server.Address, random, TimeSpan.FromMilliseconds(20), stalled: 30,
@@ -29,6 +32,7 @@ public sealed class MemorySoakTests(ITestOutputHelper output)
             {
                 await Task.Delay(length / Samples, TestContext.Current.CancellationToken);
                 if (pressure.Fault is { } fault) await fault;
+                Assert.False(server.HasExited, string.Join('\n', server.Errors.Take(5)));
                 resident.Add(server.ResidentBytes / 1e6);
             }
             output.WriteLine($"{pressure.PublishedBytes / 1e6:F0} MB published, {pressure.ReadBytes / 1e6:F0} MB read");
