@@ -64,6 +64,6 @@ public static class BridgeParts
         return new ClusterStreams(new NodeContext(services.GetRequiredService<IGrainFactory>(), null!, memory,
             new MemoryBudget(memory, options.MemoryBytes), options, TimeProvider.System,
             services.GetRequiredService<ILoggerFactory>(),
-            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)))));
+            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))), new ClusterCounts()));
     }
 }
