@@ -24,13 +24,13 @@ public sealed record PackedRun(
     public static PackedRun Of(EventRun run) =>
         run.Count == 0 ? Empty : new(run.Frames.ToArray(), MemoryMarshal.AsBytes(run.Slots).ToArray());
 
-    /// <summary>A copy of a block of a feed.</summary>
-    public static PackedRun Of(in FeedBlock block)
+    /// <summary>A copy of a block of a feed, or of its first events.</summary>
+    public static PackedRun Of(in FeedBlock block, int count = int.MaxValue)
     {
-        var slots = new byte[block.Count * EventSlot.Size];
+        var slots = new byte[Math.Min(block.Count, count) * EventSlot.Size];
         var into = MemoryMarshal.Cast<byte, EventSlot>(slots.AsSpan());
         for (var i = 0; i < into.Length; i++) into[i] = block[i];
-        return new(block.Frames.ToArray(), slots);
+        return new(block.Frames[..(into[^1].End - into[0].Offset)].ToArray(), slots);
     }
 
     /// <summary>The events above a number; the caller disposes the run. Throws <see cref="FormatException"/> when

@@ -7,8 +7,11 @@ using OrleansEvents.Api;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
+using OrleansEvents.Grains.Bridge;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Silo.Database;
 using OrleansEvents.Silo.Membership;
+using OrleansEvents.Streams;
 using Identity = Orleans.Configuration.ClusterOptions;
 using ClusterOptions = OrleansEvents.Api.Options.ClusterOptions;
 
@@ -32,6 +35,7 @@ internal static class NodeParts
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
+            silo.Configure<ReminderOptions>(reminders => reminders.MinimumReminderPeriod = cluster.RemindEvery);
             silo.AddAdoNetGrainStorageAsDefault(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.Configure<Identity>(identity => Name(identity, cluster.Id));
@@ -44,6 +48,7 @@ internal static class NodeParts
             silo.Configure<ConnectionOptions>(each => each.OpenConnectionTimeout = cluster.ProbeEvery * 2);
             silo.Configure<GrainCollectionOptions>(grains => grains.CollectionAge = cluster.CollectAfter);
             if (cluster.Traces) silo.AddActivityPropagation();
+            if (cluster.StreamProvider != ClusterOptions.None) silo.AddEventStreams(BridgeOf(options));
         });
         services.AddHostedService<MembershipLog>();
         services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, DeclaredDead>());
@@ -56,8 +61,16 @@ internal static class NodeParts
                 Defaults = EngineDefaults.Of(options.Subscribers),
                 Limits = EngineDefaults.LimitsOf(options.Subscribers),
                 PerStream = options.Limits.SubscribersPerStream,
+                RemindEvery = cluster.RemindEvery,
             },
             MemoryBytes = options.Limits.MemoryBytes,
+        });
+        services.AddSingleton(provider =>
+            new NodeName(ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), false));
+        services.AddSingleton(provider =>
+        {
+            var silos = provider.GetRequiredService<ISiloStatusOracle>();
+            return new AliveNodes(() => silos.GetApproximateSiloStatuses(onlyActive: true).Count);
         });
         services.AddSingleton(provider =>
         {
@@ -70,6 +83,13 @@ internal static class NodeParts
 
     public static void Name(Identity identity, string cluster) =>
         (identity.ClusterId, identity.ServiceId) = (cluster, cluster);
+
+    private static BridgeOptions BridgeOf(ServerOptions options) => new()
+    {
+        Provider = options.Cluster.StreamProvider,
+        Limits = new PublishLimits(options.Limits.RequestEvents, options.Limits.EventBytes),
+        RequestBytes = options.Limits.RequestBytes,
+    };
 
     private static string NameOf(NodeAddress address) =>
         string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}-{address.SiloPort}");

@@ -7,15 +7,14 @@ namespace OrleansEvents.Tests.Cluster;
 public sealed class LostSiloTests
 {
     [Fact]
-    public async Task When_the_owner_s_silo_is_killed_no_critical_event_is_lost_and_taps_follow()
+    public async Task When_the_owner_s_silo_is_killed_no_critical_event_is_lost_and_readers_follow()
     {
         await using var cluster = new TwoSilos { QuickDetection = true };
         await cluster.InitializeAsync();
         // The first silo stays: it is the one that others are asked through.
         var name = await cluster.StreamOwnedBy(1);
         var stream = cluster.Through(0).GetGrain<IStreamGrain>(name);
-        var seen = new Collected();
-        await using var tap = cluster.Tap(0, name, ReadFrom.Buffer, seen);
+        using var seen = await FeedFollower.On(cluster.Node(0), name, ReadFrom.Buffer);
         for (var i = 1; i <= 20; i++) (await stream.Publish(Given.Event(i, critical: true, key: $"{i}"))).Ok();
         await seen.Has(20);
 

@@ -1,5 +1,4 @@
 using OrleansEvents.Grains.Interfaces;
-using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
 using Xunit;
 
@@ -45,28 +44,6 @@ public sealed class PackingTests
         Assert.Equal(0, none.Count);
         Assert.Throws<FormatException>(() => (packed with { Frames = packed.Frames[1..] }).Above(0));
         Assert.Throws<FormatException>(() => (packed with { Slots = packed.Slots[1..] }).Above(0));
-    }
-
-    [Theory]
-    [InlineData(7, 10, 12, nameof(TapVerdict.Take))]
-    [InlineData(7, 8, 12, nameof(TapVerdict.Take))]
-    [InlineData(7, 11, 12, nameof(TapVerdict.Resync))]
-    [InlineData(7, 9, 10, nameof(TapVerdict.Drop))]
-    [InlineData(6, 9, 10, nameof(TapVerdict.Drop))]
-    [InlineData(6, 10, 12, nameof(TapVerdict.Resync))]
-    public void A_tap_takes_what_joins_drops_what_is_late_and_asks_for_what_it_missed(
-        ulong epoch, long previous, long head, string verdict)
-    {
-        using var run = RunOf(head);
-        var push = new TapPush(epoch, previous, head, PackedRun.Of(run));
-        Assert.Equal(verdict, new TapPosition(7, 10).Judge(push).ToString());
-    }
-
-    [Fact]
-    public void A_push_without_events_beyond_the_head_is_a_call_to_read()
-    {
-        Assert.Equal(TapVerdict.Resync, new TapPosition(7, 10).Judge(new TapPush(7, 12, 12, PackedRun.Empty)));
-        Assert.Equal(TapVerdict.Drop, new TapPosition(7, 12).Judge(new TapPush(7, 12, 12, PackedRun.Empty)));
     }
 
     private static EventRun RunOf(params long[] seqs)

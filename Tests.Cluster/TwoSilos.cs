@@ -1,14 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Core.Internal;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
+using OrleansEvents.Grains.Bridge;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
-using OrleansEvents.Grains.Taps;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Cluster;
@@ -54,6 +54,14 @@ public sealed class TwoSilos : IAsyncLifetime
         Defaults = SubscriberPolicy.Default with { Backoff = [TimeSpan.FromMilliseconds(50)] },
     };
 
+    /// <summary>How grains publish and follow.</summary>
+    public BridgeOptions Bridge { get; init; } = new()
+    {
+        PassEvery = TimeSpan.FromSeconds(1),
+        CheckEvery = TimeSpan.FromSeconds(1),
+        DeliverFor = TimeSpan.FromSeconds(2),
+    };
+
     internal CallFaults Calls { get; } = new();
 
     public async ValueTask InitializeAsync()
@@ -65,6 +73,8 @@ public sealed class TwoSilos : IAsyncLifetime
             silo.Services.AddSingleton(_log);
             silo.Services.AddSingleton(Rows);
             silo.UseInMemoryReminderService();
+            silo.AddMemoryGrainStorageAsDefault();
+            silo.AddEventStreams(Bridge);
             silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
             if (QuickDetection)
                 silo.Configure<ClusterMembershipOptions>(membership =>
@@ -88,6 +98,7 @@ public sealed class TwoSilos : IAsyncLifetime
                 PatternStreams = 5,
             });
         });
+        builder.ConfigureClient(client => client.AddEventStreams(Bridge));
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }
@@ -102,9 +113,17 @@ public sealed class TwoSilos : IAsyncLifetime
     public IGrainFactory Through(int silo) =>
         _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<IGrainFactory>();
 
+    /// <summary>A client of the cluster, which is no node.</summary>
+    public IClusterClient Client => _cluster.Client;
+
+    public SiloAddress AddressOf(int silo) => _cluster.Silos[silo].SiloAddress;
+
+    /// <summary>One of a silo's services.</summary>
+    public T Service<T>(int silo) where T : notnull =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<T>();
+
     /// <summary>The engine of a node.</summary>
-    public ClusterStreams Node(int silo) =>
-        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
+    public ClusterStreams Node(int silo) => Service<ClusterStreams>(silo);
 
     /// <summary>The name of a subscriber that is not there yet, whose grain lives on that silo.</summary>
     public async Task<string> SubscriberOwnedBy(int silo, string stream)
@@ -152,14 +171,27 @@ public sealed class TwoSilos : IAsyncLifetime
     public async Task Deactivate(string stream) =>
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
 
+    /// <summary>Ends the stream's activation gracefully and has the next made on that silo.</summary>
+    public async Task MoveTo(int silo, string stream)
+    {
+        await Deactivate(stream);
+        await Given.Until(async () =>
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, _cluster.Silos[silo].SiloAddress);
+            await Through(silo).GetGrain<IStreamGrain>(stream).Describe();
+            RequestContext.Clear();
+            var owner = await OwnerOf(stream);
+            if (_cluster.Silos[silo].SiloAddress.Equals(owner)) return true;
+            // It was still leaving when it was called.
+            await Deactivate(stream);
+            return false;
+        });
+    }
+
     /// <summary>Ends a silo without a word.</summary>
     public Task Kill(int silo)
     {
         Storage.LosesCloses = true;
         return _cluster.KillSiloAsync(_cluster.Silos[silo]);
     }
-
-    internal StreamTap Tap(int silo, string stream, ReadFrom from, ITapSink sink) =>
-        StreamTap.Start(Through(silo), stream, from, sink, TimeProvider.System,
-            _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ILogger<StreamTap>>());
 }

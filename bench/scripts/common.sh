@@ -18,7 +18,7 @@ stop_all() {
     for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
     started=()
-    rm -rf "$scratch"
+    rm -rf "$scratch" ${scratch_postgres:+"$scratch_postgres"}
 }
 
 free_port() {
