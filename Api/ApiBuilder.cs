@@ -23,6 +23,8 @@ internal static class ApiBuilder
         ConfigureLogging(builder, gate);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => ConfigureKestrel(kestrel, options));
+        // Certificates, above all.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
         builder.WebHost.UseUrls(options.Urls.Split(';'));
         builder.Services.AddRouting();
         builder.Services.AddSingleton(TimeProvider.System);

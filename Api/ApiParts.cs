@@ -24,6 +24,7 @@ internal static class ApiParts
         engine.AddTo(builder, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
+        services.AddSingleton<RequestMemory>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ReadEndpoint>();
         services.AddSingleton<ConnectionCounts>();

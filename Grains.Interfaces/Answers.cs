@@ -33,6 +33,7 @@ public sealed record ReadPage(
 /// <param name="Readers">Readers on those nodes, as of a few seconds ago.</param>
 /// <param name="Subscribers">The names of its subscribers, in order.</param>
 /// <param name="CreatedMs">When it was made, Unix milliseconds.</param>
+/// <param name="Node">The node that owns it.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.DescribedStream")]
 public sealed record DescribedStream(
     [property: Id(0)] StreamSettings Settings,
@@ -46,7 +47,8 @@ public sealed record DescribedStream(
     [property: Id(8)] int Taps,
     [property: Id(9)] long CreatedMs,
     [property: Id(10)] int Readers,
-    [property: Id(11)] string[] Subscribers);
+    [property: Id(11)] string[] Subscribers,
+    [property: Id(12)] string? Node = null);
 
 /// <summary>What the owner has for a node's copy of its buffer.</summary>
 /// <param name="Filling">How it goes on from the copy's position.</param>

@@ -42,6 +42,7 @@ public interface IOwingStreamGrain : IGrainWithStringKey
 /// <param name="OwesAll">Whether it wants ordinary events.</param>
 /// <param name="WantsTypes">Whether it wants types.</param>
 /// <param name="IsPushed">Whether it is to stay active, being pushed to.</param>
+/// <param name="Number">Rises with every report of an opening: one that comes late is older.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.SubscriberReport")]
 public sealed record SubscriberReport(
     [property: Id(0)] long Epoch,
@@ -53,7 +54,8 @@ public sealed record SubscriberReport(
     [property: Id(6)] int? MaxPending,
     [property: Id(7)] bool OwesAll,
     [property: Id(8)] bool WantsTypes,
-    [property: Id(9)] bool IsPushed);
+    [property: Id(9)] bool IsPushed,
+    [property: Id(10)] long Number);
 
 /// <summary>What the owner answers.</summary>
 /// <param name="Stream">The stream's number in the log.</param>
@@ -87,14 +89,12 @@ public sealed record OwedPush(
 
 /// <summary>What can be owed, read from the owner.</summary>
 /// <param name="Head">All up to here is in the marks, but for what was left out by <paramref name="More"/>.</param>
-/// <param name="TrimmedThrough">Up to where storage was trimmed.</param>
-/// <param name="DurableSince">From where everything is on storage.</param>
 /// <param name="Marks">What can be owed.</param>
 /// <param name="More">Whether there is more behind the last mark.</param>
+/// <param name="History">The stream's past.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.OwedNumbers")]
 public sealed record OwedNumbers(
     [property: Id(0)] Cursor Head,
-    [property: Id(1)] long TrimmedThrough,
-    [property: Id(2)] long? DurableSince,
     [property: Id(3)] PackedMarks Marks,
-    [property: Id(4)] bool More);
+    [property: Id(4)] bool More,
+    [property: Id(5)] StreamHistory History);

@@ -44,7 +44,7 @@ public interface ISubscriberGrain : IGrainWithStringKey
 
     /// <summary>Has events come again.</summary>
     [Alias("Nack"), ResponseTimeout("00:00:05")]
-    Task<Outcome<NotAcknowledged[]>> Nack(string[] ids, TimeSpan? delay, string reason);
+    Task<Outcome<NotAcknowledged[]>> Nack(string[] ids, TimeSpan? delay, string reason, PushFailing? failing);
 
     /// <summary>What is owed above a number.</summary>
     [Alias("Pending"), ResponseTimeout("00:00:05")]

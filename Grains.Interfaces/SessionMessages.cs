@@ -9,25 +9,30 @@ namespace OrleansEvents.Grains.Interfaces;
 /// <param name="Through">How far its line has come: what is owed up to here goes beside it; null: it has not
 /// begun.</param>
 /// <param name="IsAgain">Whether it had begun before: a subscriber that is gone is not registered by it.</param>
+/// <param name="Head">How far its node knows the stream to have come: the status says what is owed up to
+/// there.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.AttachRequest")]
 public sealed record AttachRequest(
     [property: Id(0)] long Session,
     [property: Id(1)] int Kind,
     [property: Id(2)] ISessionListener Listener,
     [property: Id(3)] long? Through,
-    [property: Id(4)] bool IsAgain);
+    [property: Id(4)] bool IsAgain,
+    [property: Id(5)] long Head);
 
 /// <summary>A session that has begun.</summary>
 /// <param name="Policy">The subscriber's policy.</param>
 /// <param name="Lease">How long the session is kept without a word from its node.</param>
 /// <param name="Epoch">The subscriber's opening, which alone knows what the session was given.</param>
 /// <param name="Status">How it stands.</param>
+/// <param name="Failing">Since when its webhook only fails.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.AttachedSession")]
 public sealed record AttachedSession(
     [property: Id(0)] SubscriberPolicy Policy,
     [property: Id(1)] TimeSpan Lease,
     [property: Id(2)] long Epoch,
-    [property: Id(3)] SessionStatus Status);
+    [property: Id(3)] SessionStatus Status,
+    [property: Id(4)] PushFailing? Failing);
 
 /// <summary>What a node answers its readers from.</summary>
 /// <param name="Version">Rises with every status of a session: one that comes late is older.</param>

@@ -125,6 +125,18 @@ internal sealed class PastFailureConverter : IConverter<PastFailure, PastFailure
     public PastFailureSurrogate ConvertToSurrogate(in PastFailure value) => new(value.Ms, value.Reason);
 }
 
+[GenerateSerializer, Immutable, Alias("OrleansEvents.PushFailing")]
+internal readonly record struct PushFailingSurrogate([property: Id(0)] long SinceMs, [property: Id(1)] long LastMs);
+
+[RegisterConverter]
+internal sealed class PushFailingConverter : IConverter<PushFailing, PushFailingSurrogate>
+{
+    public PushFailing ConvertFromSurrogate(in PushFailingSurrogate surrogate) =>
+        new(surrogate.SinceMs, surrogate.LastMs);
+
+    public PushFailingSurrogate ConvertToSurrogate(in PushFailing value) => new(value.SinceMs, value.LastMs);
+}
+
 [GenerateSerializer, Immutable, Alias("OrleansEvents.Acknowledged")]
 internal readonly record struct AcknowledgedSurrogate([property: Id(0)] string Id, [property: Id(1)] string Result);
 

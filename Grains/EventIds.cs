@@ -8,8 +8,11 @@ internal static class EventIds
     public const int StreamFenced = 2002;
     public const int StorageFailed = 2003;
     public const int SubscriberDeaf = 2004;
+    public const int StreamMoved = 2005;
     public const int TapDeaf = 2010;
     public const int TapNotRenewed = 2011;
+    public const int PatternsNotWatched = 2020;
+    public const int CallFailed = 2021;
     public const int SubscriberRegistered = 2030;
     public const int SubscriberRemoved = 2031;
     public const int SubscriberExpired = 2032;

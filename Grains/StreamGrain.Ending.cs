@@ -80,6 +80,7 @@ internal sealed partial class StreamGrain
     {
         var head = _feed.Head;
         _stream = null;
+        context.Owned.Remove(_name);
         NewFeed();
         (_isAbsent, _reopening) = (true, null);
         MarkMissing(deleted: true);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
 using OrleansEvents.Streams;
@@ -8,9 +9,6 @@ namespace OrleansEvents.Grains;
 internal sealed partial class StreamGrain
 {
     private static readonly TimeSpan FinestLook = TimeSpan.FromMilliseconds(50);
-
-    private static readonly Refusal HasAnotherOwner =
-        new(Streams.ErrorCode.StoreUnavailable, "The stream is moving to another node.", TimeSpan.FromSeconds(1));
 
     private IGrainTimer _timer = null!;
     private long _lookAtMs = long.MaxValue;
@@ -31,6 +29,7 @@ internal sealed partial class StreamGrain
         _badName = StreamName.Check(_name);
         NewFeed();
         context.Budget.Add(this);
+        context.Counts.Add(ClusterCount.StreamActivations);
         _scheduler = TaskScheduler.Current;
         _timer = this.RegisterGrainTimer(
             static (StreamGrain grain, CancellationToken _) => grain.Look(),
@@ -60,12 +59,16 @@ internal sealed partial class StreamGrain
             stream.EvictAll();
         }
         _taps.Leave();
+        context.Owned.Remove(_name);
+        context.Counts.StreamLeft(Leaving.Why(reason, _isFenced));
     }
 
     private void NewFeed()
     {
         _feed = new StreamFeed(_name, context.Memory);
-        _taps = new StreamTaps(_feed, context.Options, logger);
+        // Those of the feed before are told its end, and are nobody's.
+        context.Counts.Add(ClusterCount.TapsOfOwner, -(_taps?.Count ?? 0));
+        _taps = new StreamTaps(_feed, context.Options, context.Counts, logger);
         _owing = new OwedSubscribers(_name, GrainFactory, context.Options.Subscribers, logger);
     }
 
@@ -73,7 +76,7 @@ internal sealed partial class StreamGrain
     private async ValueTask<Refusal?> EnsureOpen(bool create)
     {
         if (_badName is not null) return _badName;
-        if (_isFenced) return HasAnotherOwner;
+        if (_isFenced) return Transient.Moving;
         if (_stream is not null) return null;
         await _life.WaitAsync();
         try
@@ -99,7 +102,7 @@ internal sealed partial class StreamGrain
         var deleted = false;
         var ok = await Attempt(async () =>
         {
-            found = await context.Log.Open(_name, context.NewEpoch(), create, context.Now.UnixMs);
+            found = await context.Log.Open(_name, context.Epochs.Draw(), create, context.Now.UnixMs);
             if (found is null) deleted = await context.Log.IsDeleted(_name);
             else ring = found.Closed?.Ring ?? await ReadNewest(found);
             if (found is not null) (found, owed) = (await Pin(found), await ReadOwedOf(found));
@@ -127,10 +130,11 @@ internal sealed partial class StreamGrain
         return pinned;
     }
 
-    private Task<EventRun> ReadNewest(OpenedStream opened)
+    private async Task<EventRun> ReadNewest(OpenedStream opened)
     {
+        if (opened.Extents.Count == 0) return new EventRun();
         var settings = SettingsOf(opened);
-        return context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
+        return await context.Log.ReadNewest(opened.Handle.Id, settings.Buffer, settings.BufferBytes);
     }
 
     private StreamSettings SettingsOf(OpenedStream opened) =>
@@ -146,7 +150,18 @@ internal sealed partial class StreamGrain
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
-        StreamDirectory.Announce(GrainFactory, _name);
+        if (_name == StreamDirectory.Name) return;
+        context.Owned.Add(_name);
+        NoteMove(opened);
+        context.Directory.Announce(_name);
+    }
+
+    private void NoteMove(OpenedStream opened)
+    {
+        if (opened.Epochs.Count < 2 || context.Epochs.Has(opened.Epochs[^2].Epoch)) return;
+        var handedOver = opened.Closed is not null;
+        context.Counts.Add(handedOver ? ClusterCount.HandedOver : ClusterCount.TakenOver);
+        Moved(logger, _name, context.Node, handedOver);
     }
 
     /// <summary>The deadline that was asked for has come.</summary>
@@ -200,6 +215,10 @@ internal sealed partial class StreamGrain
     [LoggerMessage(EventIds.StreamOpened, LogLevel.Debug,
         "Stream {Stream} opened (created: {Created}, whole: {Whole}) with {Events} events in its buffer")]
     private static partial void Opened(ILogger logger, string stream, bool created, bool whole, int events);
+
+    [LoggerMessage(EventIds.StreamMoved, LogLevel.Debug,
+        "Stream {Stream} came from another process to {Node} (handed over: {HandedOver})")]
+    private static partial void Moved(ILogger logger, string stream, string node, bool handedOver);
 
     [LoggerMessage(EventIds.StreamClosed, LogLevel.Debug, "Stream {Stream} closed (buffer saved: {Saved}): {Reason}")]
     private static partial void Closed(ILogger logger, string stream, bool saved, string reason);

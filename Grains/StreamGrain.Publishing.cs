@@ -9,7 +9,8 @@ internal sealed partial class StreamGrain
     {
         var unpacked = events.Unpack();
         if (await EnsureOpen(create: true) is { } closed) return closed;
-        var answer = Append(unpacked, each, null);
+        context.Counts.Add(ClusterCount.PublishedHere);
+        var answer = Append(unpacked, each, null, null);
         Turned();
         return await answer;
     }
@@ -23,13 +24,15 @@ internal sealed partial class StreamGrain
             Array.Fill(answers, Task.FromResult<Outcome<PublishAnswer>>(closed));
             return await Task.WhenAll(answers);
         }
+        context.Counts.Add(batch.Publisher == context.Publisher
+            ? ClusterCount.PublishedHere : ClusterCount.PublishedElsewhere, answers.Length);
         // All in one turn, so that they meet in one commit and one push.
         var from = 0;
         for (var i = 0; i < answers.Length; i++)
         {
             var count = Math.Abs(batch.Counts[i]);
             answers[i] = Append(unpacked.AsMemory(from, count), batch.Counts[i] < 0,
-                new RequestMark(batch.Publisher, batch.FirstNo + i, batch.Again));
+                new RequestMark(batch.Publisher, batch.FirstNo + i, batch.Again), batch.Traces?[i]);
             from += count;
         }
         Turned();
@@ -37,14 +40,18 @@ internal sealed partial class StreamGrain
     }
 
     /// <summary>Appends in the turn of its caller, who performs what that decided, and waits for the outcome.</summary>
-    private async Task<Outcome<PublishAnswer>> Append(ReadOnlyMemory<NewEvent> events, bool each, RequestMark? request)
+    private async Task<Outcome<PublishAnswer>> Append(ReadOnlyMemory<NewEvent> events, bool each, RequestMark? request,
+        string? trace)
     {
+        var span = OwnerSpans.Append(_name, context.Node, trace);
         for (var isFirst = true; ; isFirst = false)
         {
             List<PublishedEvent>? entries = each ? [] : null;
             _stream!.BacklogRoom = _owing.Room(_stream.Settings.Backlog, context.Now);
             var result = _stream!.Append(events.Span, context.Now, entries, request);
             if (!isFirst) Turned();
+            if (result.Pending is not null) _began ??= span?.Context;
+            span?.Dispose();
             if (result.Refusal is { } refused) return refused;
             if (result.AwaitFirst is { } first)
             {

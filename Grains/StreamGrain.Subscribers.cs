@@ -54,8 +54,8 @@ internal sealed partial class StreamGrain : IOwingStreamGrain
         if (!AddRing(marks, Math.Max(after, floor), head, all, types)) return await ReadOwed(after, all, types);
         var more = marks.Count > MostMarks;
         if (more) marks.RemoveRange(MostMarks, marks.Count - MostMarks);
-        return new OwedNumbers(_feed.History.At(head), _feed.History.TrimmedThrough, _feed.History.DurableSince,
-            PackedMarks.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(marks)), more);
+        return new OwedNumbers(_feed.History.At(head),
+            PackedMarks.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(marks)), more, _feed.History);
     }
 
     public async Task<Outcome<PackedRun>> ReadEvents(long[] seqs, int maxBytes)

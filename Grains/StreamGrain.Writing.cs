@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using OrleansEvents.Streams;
 
@@ -9,12 +10,20 @@ internal sealed partial class StreamGrain
     private bool _isFenced;
     private ulong? _reopening;
 
+    /// <summary>The append that the next commit belongs to.</summary>
+    private ActivityContext? _began;
+
     /// <summary>The end of every turn that changed the state machine: begins what it decided.</summary>
     private void Turned()
     {
         // Deleted, while a write of no consequence was under way.
         if (_stream is not { } stream) return;
-        if (stream.NextCommit() is { } commit) _ = Commit(stream, stream.Handle, commit);
+        if (stream.NextCommit() is { } commit)
+        {
+            var began = _began;
+            _began = null;
+            _ = Commit(stream, stream.Handle, commit, began);
+        }
         if (stream.BeginReserve() is { } through) _ = Reserve(stream, stream.Handle, through);
         if (!_isFenced && stream.BeginReopen() is { } at) _ = Reopen(stream, stream.Handle, at.Confirmed, at.Next);
         _owing.Told(stream, _feed.Head);
@@ -24,9 +33,11 @@ internal sealed partial class StreamGrain
         context.Budget.Keep();
     }
 
-    private async Task Commit(EventStream stream, LogHandle handle, CommitWork work)
+    private async Task Commit(EventStream stream, LogHandle handle, CommitWork work, ActivityContext? began)
     {
+        using var span = OwnerSpans.Commit(_name, context.Node, work, began);
         var ok = await Attempt(() => context.Log.Append(handle, work.Runs, work.Keys));
+        span?.SetStatus(ok ? ActivityStatusCode.Ok : ActivityStatusCode.Error);
         stream.CommitDone(work, ok, context.Now);
         Turned();
     }
@@ -42,7 +53,7 @@ internal sealed partial class StreamGrain
     private async Task Reopen(EventStream stream, LogHandle handle, long confirmed, long next)
     {
         // The same epoch until storage has taken it: a try that failed may have happened, and would fence the next.
-        var epoch = _reopening ??= context.NewEpoch();
+        var epoch = _reopening ??= context.Epochs.Draw();
         LogHandle? opened = null;
         var ok = await Attempt(async () => opened = await context.Log.Reopen(handle, epoch, confirmed, next));
         if (ok) _reopening = null;
@@ -66,6 +77,7 @@ internal sealed partial class StreamGrain
         catch (LogFencedException e)
         {
             Fenced(logger, _name, e.Message);
+            if (!_isFenced) context.Counts.Add(ClusterCount.StreamsFenced);
             _isFenced = true;
             DeactivateOnIdle();
         }

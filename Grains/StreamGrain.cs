@@ -49,7 +49,7 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         var history = _feed.History;
         return new DescribedStream(_stream!.Settings, history, history.At(_feed.Head), _feed.Floor, _feed.Count,
             _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps.Count, _stream.CreatedMs, _taps.Readers,
-            _owing.Names);
+            _owing.Names, context.Node);
     }
 
     public async Task<Outcome<ConfiguredStream>> Configure(ReadOnlyMemory<byte> json)
@@ -91,9 +91,9 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     public Task Unwatch(IStreamTap tap)
     {
         Used();
-        _taps.Remove(tap);
+        var pushing = _taps.Remove(tap);
         Arm();
-        return Task.CompletedTask;
+        return pushing;
     }
 
     public void Dispose() => _life.Dispose();

@@ -9,7 +9,12 @@ internal sealed record StreamGrainContext(
     MemoryBudget Budget,
     StreamGrainOptions Options,
     TimeProvider Time,
-    Func<ulong> NewEpoch)
+    OwnEpochs Epochs,
+    OwnedStreams Owned,
+    ClusterCounts Counts,
+    ulong Publisher,
+    string Node,
+    StreamDirectory Directory)
 {
     public Instant Now => Instant.Of(Time);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Orleans.Configuration;
 using OrleansEvents.Api.Health;
 using Identity = Orleans.Configuration.ClusterOptions;
@@ -26,6 +27,9 @@ internal static class EdgeParts
                 change.NumberOfConnectedGateways));
             if (cluster.Traces) client.AddActivityPropagation();
         });
+        builder.Services.AddSingleton(new NodeName(string.Create(CultureInfo.InvariantCulture,
+            $"{Environment.MachineName}-{Environment.ProcessId}"), true));
+        builder.Services.AddSingleton(new AliveNodes(() => Volatile.Read(ref nodes)));
         builder.Services.AddSingleton(new ReadinessCheck("cluster",
             () => Volatile.Read(ref nodes) > 0 ? null : "no node takes connections"));
     }

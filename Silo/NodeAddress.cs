@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using OrleansEvents.Api.Options;
 
 namespace OrleansEvents.Silo;
@@ -18,8 +19,8 @@ internal sealed record NodeAddress(IPAddress Advertised, IPAddress Listening, in
             ? advertised
             : Find(options.Listen, "Cluster:Listen");
         // Held together, so that the two are not given the same port.
-        using var silo = Take(listening, options.SiloPort, "--silo-port");
-        using var gateway = Take(listening, options.GatewayPort, "--gateway-port");
+        using var silo = TakeAny(listening, options.SiloPort, "--silo-port");
+        using var gateway = TakeAny(listening, options.GatewayPort, "--gateway-port");
         return new(advertised, listening, PortOf(silo), PortOf(gateway));
     }
 
@@ -45,6 +46,24 @@ internal sealed record NodeAddress(IPAddress Advertised, IPAddress Listening, in
         .Select(each => each.Address)
         .FirstOrDefault(each => each.AddressFamily == AddressFamily.InterNetwork)
         ?? throw new StartRefusedException("--advertise: auto finds no address of this machine; give one");
+
+    // Where any will do, none of those that the system gives to connections that go out: one of these would be taken by
+    // another before the silo listens on it.
+    private static TcpListener TakeAny(IPAddress address, int port, string setting)
+    {
+        for (var tries = 0; port == 0 && tries < 100; tries++)
+        {
+            try
+            {
+                return Take(address, RandomNumberGenerator.GetInt32(15_000, 32_000), setting);
+            }
+            catch (StartRefusedException)
+            {
+                // In use: another.
+            }
+        }
+        return Take(address, port, setting);
+    }
 
     // Whoever else has the port is told of by name; Orleans would only say that a stage of its start failed.
     private static TcpListener Take(IPAddress address, int port, string setting)

@@ -2,6 +2,7 @@ using OrleansEvents.Api;
 using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
+using OrleansEvents.Grains;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Streams;
 
@@ -11,6 +12,7 @@ namespace OrleansEvents.Silo;
 /// more: it asks storage whether it takes writes, for its readers and its <c>/readyz</c> to know.</summary>
 internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreCircuit circuit, StoreNews news,
     ServerMeter meter, SubscriberTotals totals, FeedMemory memory, Operations operations,
+    OwnedStreams owned, ClusterCounts counts, AliveNodes alive,
     Api.Options.ClusterOptions options, TimeProvider time) : BackgroundService
 {
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -23,8 +25,14 @@ internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreC
     {
         news.Follow();
         meter.Subscribers = () => totals.Now;
+        meter.StreamsOpen = () => owned.Count;
+        meter.StreamsFollowed = () => streams.Followed;
+        meter.WorstTapLag = () => streams.WorstLag;
+        meter.NodesAlive = () => alive.Count();
+        meter.Cluster = counts;
         meter.BufferBytes = () => memory.Used;
         meter.IsStoreDown = () => circuit.IsOpen;
+        _ = streams.Wake();
         using var timer = new PeriodicTimer(options.StoreProbeEvery, time);
         try
         {
@@ -52,3 +60,6 @@ internal sealed class NodeLifetime(IEventLog log, ClusterStreams streams, StoreC
         }
     }
 }
+
+/// <summary>How many nodes of the cluster there are, as this one sees it.</summary>
+internal sealed record AliveNodes(Func<int> Count);

@@ -8,6 +8,7 @@ using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
 using OrleansEvents.Grains.Bridge;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Silo.Database;
 using OrleansEvents.Silo.Membership;
 using OrleansEvents.Streams;
@@ -34,6 +35,7 @@ internal static class NodeParts
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
+            silo.Configure<ReminderOptions>(reminders => reminders.MinimumReminderPeriod = cluster.RemindEvery);
             silo.AddAdoNetGrainStorageAsDefault(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.Configure<Identity>(identity => Name(identity, cluster.Id));
@@ -59,8 +61,16 @@ internal static class NodeParts
                 Defaults = EngineDefaults.Of(options.Subscribers),
                 Limits = EngineDefaults.LimitsOf(options.Subscribers),
                 PerStream = options.Limits.SubscribersPerStream,
+                RemindEvery = cluster.RemindEvery,
             },
             MemoryBytes = options.Limits.MemoryBytes,
+        });
+        services.AddSingleton(provider =>
+            new NodeName(ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), false));
+        services.AddSingleton(provider =>
+        {
+            var silos = provider.GetRequiredService<ISiloStatusOracle>();
+            return new AliveNodes(() => silos.GetApproximateSiloStatuses(onlyActive: true).Count);
         });
         services.AddSingleton(provider =>
         {

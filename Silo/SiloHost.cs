@@ -50,6 +50,8 @@ internal static class SiloHost
         // When a node is lost Orleans tells of each call that fails, with its stack: whose doing it is, is said once.
         // So it is when storage does not answer.
         Set("Logging:LogLevel:Orleans", "Error");
+        // So are calls to grains of nodes that go, the last one's own among them.
+        Set("Logging:LogLevel:Orleans.Messaging", "Critical");
         Set("Logging:LogLevel:Orleans.Runtime.GrainDirectory", "Critical");
         Set("Logging:LogLevel:Orleans.Runtime.ReminderService", "Critical");
         Set("Logging:LogLevel:Orleans.Runtime.MembershipService.MembershipTableManager", "Critical");

@@ -1,5 +1,6 @@
 using OrleansEvents.Api;
 using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Grains;
@@ -17,9 +18,9 @@ internal static class SiloParts
     public static void AddTo(WebApplicationBuilder builder, ServerOptions options)
     {
         var services = builder.Services;
-        var connection = ConnectionOf(options.Storage);
+        var connection = ConnectionOf(options);
         services.AddHostedService(_ => new ProviderTables(connection.Providers));
-        services.AddSingleton<IEventLog>(provider => OpenLog(options.Storage,
+        services.AddSingleton<IEventLog>(provider => OpenLog(options.Database, connection.Log,
             provider.GetRequiredService<StartNotes>()));
         if (options.Cluster.Role == ClusterRole.Edge) EdgeParts.AddTo(builder, options.Cluster, connection.Providers);
         else NodeParts.AddTo(builder, options, connection.Providers);
@@ -33,18 +34,20 @@ internal static class SiloParts
         });
         // After the silo: it is stopped before it.
         services.AddHostedService<NodeLifetime>();
+        services.AddSingleton<IClusterOverview, ClusterOverview>();
+        services.AddHostedService<NodeReporter>();
     }
 
-    private static (string Log, string Providers) ConnectionOf(StorageOptions options)
+    private static (string Log, string Providers) ConnectionOf(ServerOptions options)
     {
-        if (options.Store != StoreKind.Postgres)
+        if (options.Storage.Store != StoreKind.Postgres)
             throw new StartRefusedException("--store: a cluster's events are in PostgreSQL");
-        var given = options.Postgres
+        var given = options.Storage.Postgres
             ?? throw new StartRefusedException("--postgres: needs a connection string, for example "
                 + "\"Host=127.0.0.1;Database=events;Username=events\"");
         try
         {
-            var providers = PostgresConnection.Of(new PostgresOptions { Connection = given });
+            var providers = PostgresConnection.Of(EmbeddedParts.PostgresOf(options.Database, given));
             // A few statements a second; prepared ones would outlive a change of the tables.
             (providers.MaxPoolSize, providers.MaxAutoPrepare) = (8, 0);
             return (given, providers.ConnectionString);
@@ -55,11 +58,11 @@ internal static class SiloParts
         }
     }
 
-    private static PostgresEventLog OpenLog(StorageOptions options, StartNotes notes)
+    private static PostgresEventLog OpenLog(DatabaseOptions options, string connection, StartNotes notes)
     {
         try
         {
-            var log = PostgresEventLog.Start(new PostgresOptions { Connection = options.Postgres! });
+            var log = PostgresEventLog.Start(EmbeddedParts.PostgresOf(options, connection));
             notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
             return log;
         }

@@ -16,7 +16,7 @@ public sealed class EventRun : IDisposable
     /// <summary>An empty run whose buffers are pooled: dispose it when its bytes are no longer needed.</summary>
     public EventRun(int bytes = 1024, int events = 4)
     {
-        _frames = ArrayPool<byte>.Shared.Rent(bytes);
+        _frames = BytePool.Rent(bytes);
         _slots = ArrayPool<EventSlot>.Shared.Rent(events);
     }
 
@@ -41,14 +41,14 @@ public sealed class EventRun : IDisposable
     /// <summary>Room for one more frame; <see cref="Commit"/> takes it.</summary>
     public Span<byte> Reserve(int bytes)
     {
-        if (_frames.Length - _bytes < bytes) Grow(ref _frames, _bytes, _bytes + bytes);
+        if (_frames.Length - _bytes < bytes) GrowFrames(_bytes + bytes);
         return _frames.AsSpan(_bytes, bytes);
     }
 
     /// <summary>Takes the frame that was written into the reserved room; the slot's offset is set here.</summary>
     public void Commit(in EventSlot slot)
     {
-        if (_slots.Length == _count) Grow(ref _slots, _count, _count + 1);
+        if (_slots.Length == _count) GrowSlots(_count + 1);
         _slots[_count++] = slot.At(_bytes);
         _bytes += slot.Length;
     }
@@ -66,7 +66,7 @@ public sealed class EventRun : IDisposable
     {
         if (slots.IsEmpty) return;
         frames.CopyTo(Reserve(frames.Length));
-        if (_slots.Length - _count < slots.Length) Grow(ref _slots, _count, _count + slots.Length);
+        if (_slots.Length - _count < slots.Length) GrowSlots(_count + slots.Length);
         var shift = _bytes - slots[0].Offset;
         foreach (ref readonly var slot in slots) _slots[_count++] = slot.At(slot.Offset + shift);
         _bytes += frames.Length;
@@ -102,16 +102,24 @@ public sealed class EventRun : IDisposable
     /// <summary>Returns the buffers to their pool.</summary>
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_frames);
+        BytePool.Return(_frames);
         ArrayPool<EventSlot>.Shared.Return(_slots);
         (_frames, _slots, _bytes, _count) = ([], [], 0, 0);
     }
 
-    private static void Grow<T>(ref T[] array, int used, int needed)
+    private void GrowFrames(int needed)
     {
-        var larger = ArrayPool<T>.Shared.Rent(Math.Max(needed, array.Length * 2));
-        array.AsSpan(0, used).CopyTo(larger);
-        ArrayPool<T>.Shared.Return(array);
-        array = larger;
+        var larger = BytePool.Rent(Math.Max(needed, _frames.Length * 2));
+        Frames.Span.CopyTo(larger);
+        BytePool.Return(_frames);
+        _frames = larger;
+    }
+
+    private void GrowSlots(int needed)
+    {
+        var larger = ArrayPool<EventSlot>.Shared.Rent(Math.Max(needed, _slots.Length * 2));
+        Slots.CopyTo(larger);
+        ArrayPool<EventSlot>.Shared.Return(_slots);
+        _slots = larger;
     }
 }

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace OrleansEvents.Streams;
 
 /// <summary>
@@ -17,7 +15,7 @@ public sealed class FeedMemory
 
     internal byte[] Rent(int bytes)
     {
-        var array = ArrayPool<byte>.Shared.Rent(bytes);
+        var array = BytePool.Rent(bytes);
         Interlocked.Add(ref _used, array.Length);
         return array;
     }
@@ -25,6 +23,6 @@ public sealed class FeedMemory
     internal void Return(byte[] array)
     {
         Interlocked.Add(ref _used, -array.Length);
-        ArrayPool<byte>.Shared.Return(array);
+        BytePool.Return(array);
     }
 }

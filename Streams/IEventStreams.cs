@@ -164,6 +164,9 @@ public interface ISubscriberSession : IDisposable
     /// <summary>The subscriber's policy as it was when the session began.</summary>
     SubscriberPolicy Policy { get; }
 
+    /// <summary>Since when the webhook only fails, as it was known when the session began; null: it does not.</summary>
+    PushFailing? Failing => null;
+
     /// <summary>Events owed and not acknowledged.</summary>
     int PendingCount { get; }
 
@@ -218,10 +221,10 @@ public sealed record OwedPage(EventRun Events, IReadOnlyList<int> Attempts);
 /// <summary>Settings as they are now.</summary>
 public sealed record ConfiguredStream(StreamSettings Settings, bool Created);
 
-/// <summary>A stream as a client sees it.</summary>
+/// <summary>A stream as a client sees it; <paramref name="Node"/> is the node of a cluster that owns it.</summary>
 public sealed record StreamDescription(string Name, StreamSettings Settings, StreamHistory History, long Head,
     long Floor, int Events, long Bytes, long StoredEvents, long StoredBytes, int Readers, long CreatedMs,
-    IReadOnlyList<string> Subscribers);
+    IReadOnlyList<string> Subscribers, string? Node = null);
 
 /// <summary>A subscriber as a client sees it: all up to <paramref name="Acknowledged"/> is acknowledged.</summary>
 public sealed record SubscriberDescription(string Name, SubscriberPolicy Policy, bool IsExplicit, Cursor Acknowledged,
@@ -251,7 +254,9 @@ public readonly record struct Acknowledged(string Id, AckResult Result);
 /// <param name="Ids">As given.</param>
 /// <param name="Delay">When they are to come again; null: by the back-off.</param>
 /// <param name="Reason">Why, a word or two for the history.</param>
-public sealed record NackRequest(IReadOnlyList<string> Ids, TimeSpan? Delay, string Reason = "nack");
+/// <param name="Failing">Of a webhook, since when it only fails; null: it is not about that.</param>
+public sealed record NackRequest(IReadOnlyList<string> Ids, TimeSpan? Delay, string Reason = "nack",
+    PushFailing? Failing = null);
 
 /// <summary>What was done for one id.</summary>
 public readonly record struct NotAcknowledged(string Id, NackResult Result);

@@ -9,24 +9,26 @@ namespace OrleansEvents.Streams;
 /// </summary>
 internal sealed class KeyWindow
 {
-    private readonly Dictionary<string, Entry> _keys = [];
-    private readonly Queue<(string Key, Entry Entry)> _expiry = [];
+    // Most streams never see a key.
+    private Dictionary<string, Entry>? _keys;
+    private Queue<(string Key, Entry Entry)>? _expiry;
 
-    public int Count => _keys.Count;
+    public int Count => _keys?.Count ?? 0;
 
     /// <summary>When the oldest key expires, monotonic; the end of time when there is none.</summary>
-    public long NextExpiryMs => _expiry.TryPeek(out var next) ? next.Entry.ExpiresMs : long.MaxValue;
+    public long NextExpiryMs =>
+        _expiry is not null && _expiry.TryPeek(out var next) ? next.Entry.ExpiresMs : long.MaxValue;
 
     public Entry? Find(string key, Instant now)
     {
-        if (!_keys.TryGetValue(key, out var entry)) return null;
+        if (_keys is null || !_keys.TryGetValue(key, out var entry)) return null;
         return entry.Pending is null && entry.ExpiresMs <= now.Ms ? null : entry;
     }
 
     public void Add(string key, Entry entry)
     {
-        _keys[key] = entry;
-        _expiry.Enqueue((key, entry));
+        (_keys ??= [])[key] = entry;
+        (_expiry ??= []).Enqueue((key, entry));
     }
 
     public void Load(LogKey key, TimeSpan window, Instant now)
@@ -38,11 +40,12 @@ internal sealed class KeyWindow
     /// <summary>Forgets a key whose event was not written after all.</summary>
     public void Forget(string key, PendingBatch batch)
     {
-        if (_keys.TryGetValue(key, out var entry) && entry.Pending == batch) _keys.Remove(key);
+        if (_keys is not null && _keys.TryGetValue(key, out var entry) && entry.Pending == batch) _keys.Remove(key);
     }
 
     public void Expire(Instant now)
     {
+        if (_keys is null || _expiry is null) return;
         while (_expiry.TryPeek(out var next) && next.Entry.ExpiresMs <= now.Ms && next.Entry.Pending is null)
         {
             _expiry.Dequeue();

@@ -71,6 +71,15 @@ public sealed record StreamHistory
     /// <summary>A cursor of the current epoch.</summary>
     public Cursor At(long seq) => new(Epoch, seq);
 
+    /// <summary>The id of the event that has a number: a cursor of the epoch that gave it. Of what is older than the
+    /// epochs that are remembered, a cursor of the current one.</summary>
+    public Cursor IdOf(long seq)
+    {
+        for (var i = Epochs.Count - 1; i >= 0; i--)
+            if (Epochs[i].First <= seq) return new Cursor(Epochs[i].Epoch, seq);
+        return At(seq);
+    }
+
     internal Standing StandingOf(Cursor cursor, long head)
     {
         var index = IndexOf(cursor.Epoch);

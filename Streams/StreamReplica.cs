@@ -72,6 +72,9 @@ public sealed class StreamReplica(StreamFeed feed)
     /// <summary>Whether the stream was deleted: nothing comes any more.</summary>
     public bool IsOver { get; private set; }
 
+    /// <summary>By how many numbers the replica is behind the newest head that an owner's answer told it of.</summary>
+    public long Behind => IsOver || _epoch == 0 ? 0 : Math.Max(0, _toldHead - Feed.Head);
+
     /// <summary>How the owner's feed goes on from a replica's position.</summary>
     public static (ReplicaFilling Filling, long After) From(StreamFeed owner, Cursor position)
     {

@@ -29,7 +29,9 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
     private readonly ConcurrentDictionary<string, Func<TapPush, Task<bool>>> _onPush = new();
     private readonly ConcurrentDictionary<string, int> _watches = new();
     private readonly ConcurrentDictionary<string, Func<string, Fate>> _onCall = new();
+    private readonly ConcurrentDictionary<string, Func<string, Task>> _onOwner = new();
     private readonly ConcurrentDictionary<string, Func<Task>> _afterPublish = new();
+    private readonly ConcurrentDictionary<string, Func<Task>> _afterWatch = new();
 
     /// <summary>Asked before every push of the stream; false loses it, as if the tap had taken it.</summary>
     public void OnPush(string stream, Func<TapPush, Task<bool>> passes) => _onPush[stream] = passes;
@@ -37,8 +39,15 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
     /// <summary>Asked before every call between the stream's owner, its subscribers and their nodes.</summary>
     public void OnCall(string stream, Func<string, Fate> fate) => _onCall[stream] = fate;
 
+    /// <summary>Called before every call of the stream's owner, with its name; what that throws the call fails
+    /// of.</summary>
+    public void OnOwner(string stream, Func<string, Task> calling) => _onOwner[stream] = calling;
+
     /// <summary>Called when a publish of the stream was carried out, before its answer comes back.</summary>
     public void AfterPublish(string stream, Func<Task> answers) => _afterPublish[stream] = answers;
+
+    /// <summary>Called when a renewal was answered, before its answer comes back.</summary>
+    public void AfterWatch(string stream, Func<Task> answers) => _afterWatch[stream] = answers;
 
     /// <summary>How often the stream's owner has answered a renewal.</summary>
     public int Renewals(string stream) => _watches.GetValueOrDefault(stream);
@@ -52,12 +61,16 @@ internal sealed class CallFaults : IOutgoingGrainCallFilter
             context.Result = null;
             return;
         }
+        if (context.InterfaceMethod.DeclaringType == typeof(IStreamGrain)
+            && _onOwner.TryGetValue(context.TargetId.Key.ToString()!, out var calling))
+            await calling(context.MethodName);
         if (FateOf(context) is not Fate.Passes and var fate) await Invoke(context, fate);
         else await context.Invoke();
         if (context.MethodName == nameof(IStreamGrain.PublishAll)
             && _afterPublish.TryGetValue(context.TargetId.Key.ToString()!, out var answers)) await answers();
-        if (context.MethodName == nameof(IStreamGrain.Watch))
-            _watches.AddOrUpdate(context.TargetId.Key.ToString()!, 1, static (_, count) => count + 1);
+        if (context.MethodName != nameof(IStreamGrain.Watch)) return;
+        if (_afterWatch.TryGetValue(context.TargetId.Key.ToString()!, out var watched)) await watched();
+        _watches.AddOrUpdate(context.TargetId.Key.ToString()!, 1, static (_, count) => count + 1);
     }
 
     private Fate FateOf(IOutgoingGrainCallContext context)

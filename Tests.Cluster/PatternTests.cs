@@ -41,6 +41,32 @@ public sealed class PatternTests(TwoSilos cluster)
     }
 
     [Fact]
+    public async Task The_owners_of_all_that_match_are_asked_at_once()
+    {
+        var root = await cluster.StreamOwnedBy(0);
+        var (asked, all) = (0, new TaskCompletionSource());
+        for (var i = 0; i < 5; i++)
+        {
+            await Publish(0, $"{root}.{i}");
+            var isAsked = 0;
+            // None answers until all were asked.
+            cluster.Calls.OnOwner($"{root}.{i}", method =>
+            {
+                if (method != "Watch" || Interlocked.Exchange(ref isAsked, 1) != 0) return Task.CompletedTask;
+                if (Interlocked.Increment(ref asked) == 5) all.SetResult();
+                return all.Task;
+            });
+        }
+        var appeared = new Appeared();
+        using var followed = (await cluster.Node(1).FollowPattern(Pattern($"{root}.*"), appeared.Take).AsTask()
+            .WaitAsync(TwoSilos.Limit)).Ok();
+        appeared.TakeAll(followed);
+
+        await Given.Until(() => Task.FromResult(appeared.Names.Length == 5));
+        appeared.Dispose();
+    }
+
+    [Fact]
     public async Task A_stream_that_is_made_again_appears_again()
     {
         var root = await cluster.StreamOwnedBy(0);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
 using Orleans.Core.Internal;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
 using OrleansEvents.Grains.Bridge;
@@ -117,9 +118,12 @@ public sealed class TwoSilos : IAsyncLifetime
 
     public SiloAddress AddressOf(int silo) => _cluster.Silos[silo].SiloAddress;
 
+    /// <summary>One of a silo's services.</summary>
+    public T Service<T>(int silo) where T : notnull =>
+        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<T>();
+
     /// <summary>The engine of a node.</summary>
-    public ClusterStreams Node(int silo) =>
-        _cluster.GetSiloServiceProvider(_cluster.Silos[silo].SiloAddress).GetRequiredService<ClusterStreams>();
+    public ClusterStreams Node(int silo) => Service<ClusterStreams>(silo);
 
     /// <summary>The name of a subscriber that is not there yet, whose grain lives on that silo.</summary>
     public async Task<string> SubscriberOwnedBy(int silo, string stream)
@@ -166,6 +170,23 @@ public sealed class TwoSilos : IAsyncLifetime
     /// <summary>Ends the grain's activation gracefully; the next call makes another.</summary>
     public async Task Deactivate(string stream) =>
         await Through(0).GetGrain<IStreamGrain>(stream).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+
+    /// <summary>Ends the stream's activation gracefully and has the next made on that silo.</summary>
+    public async Task MoveTo(int silo, string stream)
+    {
+        await Deactivate(stream);
+        await Given.Until(async () =>
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, _cluster.Silos[silo].SiloAddress);
+            await Through(silo).GetGrain<IStreamGrain>(stream).Describe();
+            RequestContext.Clear();
+            var owner = await OwnerOf(stream);
+            if (_cluster.Silos[silo].SiloAddress.Equals(owner)) return true;
+            // It was still leaving when it was called.
+            await Deactivate(stream);
+            return false;
+        });
+    }
 
     /// <summary>Ends a silo without a word.</summary>
     public Task Kill(int silo)

@@ -15,7 +15,7 @@ internal static class EmbeddedParts
 {
     public static void AddTo(IServiceCollection services, ServerOptions options)
     {
-        services.AddSingleton(provider => OpenLog(options.Storage, provider.GetRequiredService<TimeProvider>(),
+        services.AddSingleton(provider => OpenLog(options, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<StartNotes>()));
         services.AddSingleton(provider => new EmbeddedStreams(ContextOf(provider, options), new EngineLimits(
             options.Limits.MemoryBytes, options.Limits.Streams, options.Limits.Placeholders,
@@ -41,15 +41,15 @@ internal static class EmbeddedParts
         Totals = provider.GetRequiredService<SubscriberTotals>(),
     };
 
-    private static IEventLog OpenLog(StorageOptions options, TimeProvider time, StartNotes notes)
+    private static IEventLog OpenLog(ServerOptions options, TimeProvider time, StartNotes notes)
     {
         try
         {
-            return options.Store switch
+            return options.Storage.Store switch
             {
                 StoreKind.Memory => new MemoryEventLog(),
                 StoreKind.Postgres => OpenPostgres(options, notes),
-                _ => OpenSqlite(options, time, notes),
+                _ => OpenSqlite(options.Storage, time, notes),
             };
         }
         catch (LogRefusedException refused)
@@ -67,15 +67,29 @@ internal static class EmbeddedParts
         return log;
     }
 
-    private static PostgresEventLog OpenPostgres(StorageOptions options, StartNotes notes)
+    private static PostgresEventLog OpenPostgres(ServerOptions options, StartNotes notes)
     {
-        var connection = options.Postgres
+        var connection = options.Storage.Postgres
             ?? throw new StartRefusedException("--store postgres: needs --postgres with a connection string");
-        var log = PostgresEventLog.Start(new PostgresOptions { Connection = connection });
+        var log = PostgresEventLog.Start(PostgresOf(options.Database, connection));
         notes.Lines.Add((LogLevel.Information, $"Storage: {log.Found}"));
         if (log.IsShared)
             notes.Lines.Add((LogLevel.Warning, "Another server is connected to the same tables. Each takes the other's "
                 + "streams from it: only the nodes of one cluster may share a database"));
         return log;
     }
+
+    /// <summary>The settings of the database as storage takes them.</summary>
+    public static PostgresOptions PostgresOf(DatabaseOptions options, string connection) => new()
+    {
+        Connection = connection,
+        Writers = options.Writers,
+        Connections = options.Connections,
+        StatementTimeout = options.StatementTimeout,
+        CancelTimeout = options.CancelTimeout,
+        ConnectTimeout = options.ConnectTimeout,
+        RecheckServers = options.RecheckServers,
+        GroupWrites = options.GroupWrites,
+        GroupBytes = options.GroupBytes,
+    };
 }

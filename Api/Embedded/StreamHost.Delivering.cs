@@ -92,20 +92,10 @@ internal sealed partial class StreamHost
     public async Task<Outcome<IReadOnlyList<Acknowledged>>?> Acknowledge(string subscriber, AckRequest request)
     {
         if (await Registered(subscriber) is not { } entry) return IsOpen ? NoSubscriber(subscriber) : null;
-        IReadOnlyList<Acknowledged>? begun = null;
-        Refusal? refusal = null;
-        var saved = await Save(entry, state =>
-        {
-            if (request.UpTo is not null && state.Policy.Mode == SubscriberMode.Compete)
-            {
-                refusal = new Refusal(ErrorCode.InvalidInput, "\"upTo\" means nothing where connections compete.");
-                return false;
-            }
-            begun = BeginAcknowledge(state, request);
-            return begun.Any(each => each.Result == AckResult.Acknowledged);
-        });
-        if (refusal is { } refused) return refused;
-        if (begun is not { } results) return null;
+        Outcome<IReadOnlyList<Acknowledged>>? begun = null;
+        var saved = await Save(entry, state => (begun = state.BeginAcknowledge(request, Feed.History)).Value.Value
+            ?.Any(each => each.Result == AckResult.Acknowledged) ?? false);
+        if (begun is not { Refusal: null, Value: { } results }) return begun;
         if (!saved && results.Any(each => each.Result == AckResult.Acknowledged))
             return new Refusal(ErrorCode.StoreUnavailable, "The acknowledgement could not be stored.",
                 TimeSpan.FromSeconds(1));
@@ -123,7 +113,7 @@ internal sealed partial class StreamHost
         var saved = await Save(entry, state =>
         {
             results = state.Nack([.. request.Ids.Select(id => Cursor.TryParse(id, out var cursor) ? cursor.Seq : 0)],
-                request.Delay, request.Reason, context.Now);
+                request.Delay, request.Reason, context.Now, request.Failing);
             return results.Contains(NackResult.Parked);
         });
         if (results.Count == 0) return null;
@@ -131,15 +121,6 @@ internal sealed partial class StreamHost
         if (!saved && results.Contains(NackResult.Parked)) return StoreCircuit.Untaken;
         return Outcome.Of<IReadOnlyList<NotAcknowledged>>(
             [.. request.Ids.Zip(results, (id, result) => new NotAcknowledged(id, result))]);
-    }
-
-    private static List<Acknowledged> BeginAcknowledge(Subscription state, AckRequest request)
-    {
-        if (request.UpTo is { } upTo)
-            return [.. state.BeginAcknowledgeUpTo(upTo.Seq)
-                .Select(seq => new Acknowledged(new Cursor(upTo.Epoch, seq).ToString(), AckResult.Acknowledged))];
-        return [.. request.Ids!.Select(id => new Acknowledged(id,
-            Cursor.TryParse(id, out var cursor) ? state.BeginAcknowledge(cursor.Seq) : AckResult.Unknown))];
     }
 
     /// <summary>The frames of owed events, from the ring, else from storage, else from their parked copies; at most so

@@ -11,6 +11,10 @@ internal sealed partial class StreamHost
     /// <summary>When each was removed, Unix milliseconds.</summary>
     private readonly Dictionary<string, long> _removed = new(StringComparer.Ordinal);
 
+    /// <summary>Those whose rows are being removed: who is registered by such a name waits, so that its own row is
+    /// not.</summary>
+    private readonly Dictionary<string, Task> _leaving = new(StringComparer.Ordinal);
+
     /// <summary>Removes a subscriber and answers how much it was owed; null when there is no such subscriber.</summary>
     public async Task<Outcome<int>?> RemoveSubscriber(string subscriber)
     {
@@ -67,9 +71,9 @@ internal sealed partial class StreamHost
     /// <summary>One that registered by reading and has had no connection for too long is forgotten.</summary>
     private void Expire_UnderLock(SubscriberEntry entry)
     {
-        var (handle, name) = (_stream!.Handle, entry.State.Name);
+        var name = entry.State.Name;
         Forget_UnderLock(entry);
-        _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
+        RemoveRow_UnderLock(name);
         Expired(context.Logger, Name, name, entry.State.Policy.ExpireAfter.TotalSeconds);
     }
 
@@ -86,9 +90,19 @@ internal sealed partial class StreamHost
     {
         foreach (var name in _removed.Keys.ToList())
         {
-            if (IsRemoved_UnderLock(name, now)) continue;
-            var handle = _stream!.Handle;
-            _ = Attempt(() => context.Log.RemoveSubscriber(handle, name));
+            if (!IsRemoved_UnderLock(name, now)) RemoveRow_UnderLock(name);
+        }
+    }
+
+    private void RemoveRow_UnderLock(string name)
+    {
+        _leaving[name] = Remove(_stream!.Handle);
+
+        async Task Remove(LogHandle handle)
+        {
+            await Task.Yield();
+            await Attempt(() => context.Log.RemoveSubscriber(handle, name));
+            lock (_turn) _leaving.Remove(name);
         }
     }
 

@@ -5,7 +5,7 @@ namespace OrleansEvents.Api.Embedded;
 internal sealed partial class StreamHost
 {
     /// <summary>What nobody waits for, attempts say, is on storage after so long.</summary>
-    private const long CheckpointMs = 1000;
+    private static readonly TimeSpan Checkpoint = TimeSpan.FromSeconds(1);
 
     private readonly PriorityQueue<SubscriberEntry, long> _looks = new();
     private readonly List<SubscriberEntry> _touched = [];
@@ -77,17 +77,16 @@ internal sealed partial class StreamHost
         _touched.Clear();
         context.Totals.Add(change);
         // Storage is trimmed by what is done, and looked at for that no more than once a second.
-        if (_stream!.StoredCount > 0) Look_UnderLock(now.Ms + CheckpointMs);
+        if (_stream!.StoredCount > 0) Look_UnderLock(now.Ms + (long)Checkpoint.TotalMilliseconds);
         return new Followed(woken, pushes);
     }
 
     private void PlanSave_UnderLock(SubscriberEntry entry, Instant now)
     {
         if (entry.Saving) return;
-        if (entry.State.IsChanging && now.Ms >= entry.NoSaveBeforeMs) _ = Save_UnderLock(entry);
-        else if (entry.State.IsChanging) entry.SaveAtMs = Math.Min(entry.SaveAtMs, entry.NoSaveBeforeMs);
-        else if (entry.State.IsUnsaved) entry.SaveAtMs = Math.Min(entry.SaveAtMs,
-            Math.Max(entry.NoSaveBeforeMs, now.Ms + CheckpointMs));
+        var dueMs = entry.State.NextSaveMs(Checkpoint, now);
+        if (dueMs <= now.Ms) _ = Save_UnderLock(entry);
+        else entry.SaveAtMs = Math.Min(entry.SaveAtMs, dueMs);
     }
 
     private void Look_UnderLock(SubscriberEntry entry, long dueMs)
@@ -170,11 +169,8 @@ internal sealed partial class StreamHost
             HashSet<long> parked = [];
             var ok = await Attempt(async () => parked = await Write(entry, handle, save, parkedMs));
             if (parked.Count > 0) Parked(context.Logger, parked.Count, Name, entry.State.Name);
-            if (!Act(entry, (state, now) =>
-            {
-                state.Saved(save, ok, parked, parkedMs, now);
-                entry.NoSaveBeforeMs = ok ? 0 : now.Ms + CheckpointMs;
-            })) lock (_turn) entry.State.Saved(save, ok, parked, parkedMs, context.Now);
+            if (!Act(entry, (state, now) => state.Saved(save, ok, parked, parkedMs, now)))
+                lock (_turn) entry.State.Saved(save, ok, parked, parkedMs, context.Now);
             waiting.TrySetResult(ok);
         }
     }

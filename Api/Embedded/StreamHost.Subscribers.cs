@@ -116,6 +116,9 @@ internal sealed partial class StreamHost
         await Task.Yield();
         OwedMark[] owed = [];
         SubscriptionSave save;
+        Task? leaving;
+        lock (_turn) leaving = _leaving.GetValueOrDefault(entry.State.Name);
+        if (leaving is not null) await leaving;
         lock (_turn) save = entry.State.BeginSave();
         var ok = await Attempt(async () =>
         {

@@ -32,9 +32,6 @@ internal sealed class SubscriberEntry(Subscription state)
     /// <summary>When what nobody waits for is saved, monotonic.</summary>
     public long SaveAtMs { get; set; } = long.MaxValue;
 
-    /// <summary>No save before, since one failed; monotonic.</summary>
-    public long NoSaveBeforeMs { get; set; }
-
     /// <summary>The look that was asked for, monotonic.</summary>
     public long LookAtMs { get; set; } = long.MaxValue;
 

@@ -16,6 +16,8 @@ internal sealed class SubscriberSession(StreamHost host, SubscriberEntry entry, 
 
     public SubscriberPolicy Policy { get; } = entry.State.Policy;
 
+    public PushFailing? Failing { get; } = entry.State.Failing;
+
     public int PendingCount => host.PendingOf(Entry);
 
     public bool HasMore

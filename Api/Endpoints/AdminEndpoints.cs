@@ -16,6 +16,8 @@ internal static class AdminEndpoints
         var all = routes.MapGroup("/api/admin");
         all.MapGet("/retries", Retries);
         all.MapGet("/dead-letters", DeadLetters);
+        all.MapGet("/nodes", ClusterAdmin.Nodes);
+        all.MapGet("/streams", ClusterAdmin.Streams);
     }
 
     private static async Task Retries(HttpContext http, IEventStreams streams) =>

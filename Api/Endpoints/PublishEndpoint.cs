@@ -11,8 +11,8 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Publishing: form and limits are checked on the raw bytes, then the stream's owner has them.</summary>
-internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, Operations operations,
-    ServerMeter meter, TimeProvider time, ILogger<PublishEndpoint> logger)
+internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptions limits, RequestMemory memory,
+    Operations operations, ServerMeter meter, TimeProvider time, ILogger<PublishEndpoint> logger)
 {
     private readonly PublishLimits _limits = new(limits.RequestEvents, limits.EventBytes);
 
@@ -29,7 +29,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
                 StatusCodes.Status415UnsupportedMediaType);
             return;
         }
-        var (body, tooLarge) = await RequestBody.Read(http, limits.RequestBytes);
+        var (body, tooLarge) = await RequestBody.Read(http, limits.RequestBytes, memory);
         if (body is null)
         {
             await Problem.Write(http, tooLarge);

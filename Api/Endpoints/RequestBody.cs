@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using Microsoft.AspNetCore.Http.Features;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
@@ -9,23 +10,31 @@ namespace OrleansEvents.Api.Endpoints;
 /// used.</summary>
 internal sealed class RequestBody : IDisposable
 {
-    private byte[] _buffer;
+    private readonly RequestMemory _memory;
+    private byte[] _buffer = [];
     private int _length;
+    private int _taken;
 
-    private RequestBody(int capacity) => _buffer = ArrayPool<byte>.Shared.Rent(capacity);
+    private RequestBody(RequestMemory memory) => _memory = memory;
 
     public Memory<byte> Bytes => _buffer.AsMemory(0, _length);
 
-    /// <summary>Reads the body; null with a refusal when it is larger than allowed, or takes too long to
-    /// arrive.</summary>
-    public static async ValueTask<(RequestBody? Body, Refusal Refusal)> Read(HttpContext context, int most)
+    /// <summary>Reads a small body.</summary>
+    public static ValueTask<(RequestBody? Body, Refusal Refusal)> Read(HttpContext context, int most) =>
+        Read(context, most, context.RequestServices.GetRequiredService<RequestMemory>());
+
+    /// <summary>Reads the body; null with a refusal when it is larger than allowed, takes too long to arrive, or when
+    /// there is no room for it beside the others.</summary>
+    public static async ValueTask<(RequestBody? Body, Refusal Refusal)> Read(HttpContext context, int most,
+        RequestMemory memory)
     {
         // Counted here: Kestrel would count the framing of chunks too, and hang up on who is still sending.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } kestrel)
             kestrel.MaxRequestBodySize = null;
         var announced = context.Request.ContentLength;
         if (announced > most) return (null, TooLarge(most));
-        var body = new RequestBody((int)Math.Max(announced ?? 4096, 256));
+        var body = new RequestBody(memory);
+        if (!body.TryGrow((int)Math.Max(announced ?? 4096, 256))) return (null, NoRoom(memory));
         try
         {
             // Most bodies are there already.
@@ -44,12 +53,16 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>Leaves the buffer to whoever may still read it: it does not return to its pool.</summary>
-    public void Leave() => (_buffer, _length) = ([], 0);
+    public void Leave()
+    {
+        _memory.Return(_taken);
+        (_buffer, _length, _taken) = ([], 0, 0);
+    }
 
     public void Dispose()
     {
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
-        (_buffer, _length) = ([], 0);
+        if (_buffer.Length > 0) BytePool.Return(_buffer);
+        Leave();
     }
 
     private async ValueTask<Refusal?> ReadAll(HttpContext context, int most)
@@ -68,7 +81,13 @@ internal sealed class RequestBody : IDisposable
                 reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                 return TooLarge(most);
             }
-            Append(read.Buffer);
+            if (_length + read.Buffer.Length > _buffer.Length && !TryGrow(_length + (int)read.Buffer.Length))
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                return NoRoom(_memory);
+            }
+            read.Buffer.CopyTo(_buffer.AsSpan(_length));
+            _length += (int)read.Buffer.Length;
             reader.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted) return null;
         }
@@ -96,22 +115,26 @@ internal sealed class RequestBody : IDisposable
 
     private static Refusal TooLarge(int most) => new(ErrorCode.EventTooLarge, $"A request has at most {most} bytes.");
 
+    private static Refusal NoRoom(RequestMemory memory) => new(ErrorCode.RateLimited,
+        $"The server holds bodies of {memory.Most} bytes, its most.", TimeSpan.FromSeconds(1));
+
     private static string StreamOf(HttpContext context) => context.GetRouteValue("stream") as string ?? "-";
 
     private static void CountError(HttpContext context) =>
         context.RequestServices.GetRequiredService<ServerMeter>().ReadErrors.One("of", "request");
 
-    private void Append(ReadOnlySequence<byte> bytes)
+    /// <summary>Makes the buffer hold so many bytes; false when there is no room for them beside the
+    /// others.</summary>
+    private bool TryGrow(int bytes)
     {
-        var needed = _length + (int)bytes.Length;
-        if (needed > _buffer.Length)
-        {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, _buffer.Length * 2));
-            Bytes.Span.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = larger;
-        }
-        bytes.CopyTo(_buffer.AsSpan(_length));
-        _length = needed;
+        // As the pool has them.
+        var size = (int)BitOperations.RoundUpToPowerOf2((uint)bytes);
+        if (!_memory.TryTake(size)) return false;
+        var larger = BytePool.Rent(size);
+        Bytes.Span.CopyTo(larger);
+        if (_buffer.Length > 0) BytePool.Return(_buffer);
+        _memory.Return(_taken);
+        (_buffer, _taken) = (larger, size);
+        return true;
     }
 }

@@ -25,6 +25,7 @@ internal static class StreamJson
         json.WriteEndArray();
         json.WriteBoolean("completed", stream.History.State == StreamState.Completed);
         json.WriteString("created", TimeText(stream.CreatedMs));
+        if (stream.Node is { } node) json.WriteString("node", node);
     }
 
     public static void WritePage(Utf8JsonWriter json, StreamPage page)

@@ -13,11 +13,15 @@ namespace OrleansEvents.Api.Metrics;
 /// the environment's other standard variables (<c>OTEL_EXPORTER_OTLP_PROTOCOL</c>, <c>…_HEADERS</c>,
 /// <c>OTEL_SERVICE_NAME</c>, <c>OTEL_TRACES_SAMPLER</c>) hold.
 /// </summary>
-internal sealed class OtlpExport(TelemetryOptions options) : IHostedService, IDisposable
+internal sealed class OtlpExport(TelemetryOptions options, ClusterOptions cluster) : IHostedService, IDisposable
 {
     private const string EndpointVariable = "OTEL_EXPORTER_OTLP_ENDPOINT";
     private const string ProtocolVariable = "OTEL_EXPORTER_OTLP_PROTOCOL";
     private const string ServiceNameVariable = "OTEL_SERVICE_NAME";
+
+    /// <summary>The calls between the nodes of a cluster.</summary>
+    private static readonly string[] s_calls = ["Microsoft.Orleans.Runtime", "Microsoft.Orleans.Application"];
+
     private MeterProvider? _metrics;
     private TracerProvider? _traces;
 
@@ -26,7 +30,8 @@ internal sealed class OtlpExport(TelemetryOptions options) : IHostedService, IDi
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _traces = Sdk.CreateTracerProviderBuilder().AddSource(Spans.SourceName).ConfigureResource(Describe)
+        _traces = Sdk.CreateTracerProviderBuilder().AddSource(Spans.SourceName)
+            .AddSource(cluster.Traces ? s_calls : []).ConfigureResource(Describe)
             .AddOtlpExporter(exporter => Configure(exporter, "v1/traces")).Build();
         _metrics = Sdk.CreateMeterProviderBuilder().AddMeter(ServerMeter.Name).ConfigureResource(Describe)
             .AddOtlpExporter((exporter, reader) =>

@@ -10,7 +10,7 @@ namespace OrleansEvents.Api.Metrics;
 /// values strings from a small closed set. What would be counted per event is counted in a <see cref="DeliveryTally"/>,
 /// and what is known anyway is asked for when somebody looks. <c>docs/metrics.md</c> is made from this list.
 /// </summary>
-internal sealed class ServerMeter : IDisposable
+internal sealed partial class ServerMeter : IDisposable
 {
     public const string Name = "OrleansEvents";
     private const string Prefix = "orleansevents.";
@@ -68,10 +68,12 @@ internal sealed class ServerMeter : IDisposable
             "Operations that came near their time limit (Operations:WarnAt), those that passed it included",
             "operation");
         DeclareSubscribers();
-        Gauge("streams_open", "{stream}", "Streams that are open", () => StreamsOpen());
+        Gauge("streams_open", "{stream}",
+            "Streams that are open; in a cluster those that this node owns", () => StreamsOpen());
         Gauge("buffer_memory", "By", "Bytes that the streams' buffers hold (Limits:MemoryBytes bounds them)",
             () => BufferBytes());
         Gauge("store_circuit_open", "", "1 while storage is taken for down, else 0", () => IsStoreDown() ? 1 : 0);
+        DeclareCluster();
         DeclareProcess();
     }
 

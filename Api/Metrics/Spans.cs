@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Metrics;
@@ -13,7 +12,6 @@ internal static class Spans
 {
     public const string SourceName = "OrleansEvents";
     private const int MostLinks = 128;
-    private const int TraceParentLength = 55;
     private static readonly ActivitySource s_source = new(SourceName, ApiHost.Version);
 
     /// <summary>Whether anybody listens.</summary>
@@ -39,9 +37,8 @@ internal static class Spans
     public static Activity? Commit(string stream, CommitWork work)
     {
         if (!AreWanted) return null;
-        var links = work.Runs.SelectMany(ContextsOf).Take(MostLinks).Select(context => new ActivityLink(context));
         return s_source.StartActivity("commit", ActivityKind.Internal, Activity.Current?.Context ?? default,
-                links: links)
+                links: EventTrace.LinksOf(work, MostLinks))
             ?.SetTag("stream", stream).SetTag("first", work.Runs[0].First).SetTag("last", work.Runs[^1].Last);
     }
 
@@ -55,30 +52,8 @@ internal static class Spans
     /// one.</summary>
     public static void Deliver(string stream, ReadOnlySpan<byte> frame, long seq, string reader)
     {
-        if (ContextOf(frame) is not { } context) return;
+        if (EventTrace.ContextOf(frame) is not { } context) return;
         using var span = s_source.StartActivity("deliver", ActivityKind.Consumer, context);
         span?.SetTag("stream", stream).SetTag("seq", seq).SetTag("reader", reader);
-    }
-
-    /// <summary>The trace that an event names: its JSON ends with the member <c>traceparent</c>. No other text ends so,
-    /// since a quote inside a string is escaped.</summary>
-    internal static ActivityContext? ContextOf(ReadOnlySpan<byte> frame)
-    {
-        var before = ",\"traceparent\":\""u8;
-        var behind = "\"}\n\n"u8;
-        if (!frame.EndsWith(behind)) return null;
-        var member = frame[..^behind.Length];
-        if (member.Length < before.Length + TraceParentLength || !member[..^TraceParentLength].EndsWith(before))
-            return null;
-        var text = Encoding.ASCII.GetString(member[^TraceParentLength..]);
-        return ActivityContext.TryParse(text, null, isRemote: true, out var context) ? context : null;
-    }
-
-    private static List<ActivityContext> ContextsOf(EventRun run)
-    {
-        var contexts = new List<ActivityContext>();
-        foreach (ref readonly var slot in run.Slots)
-            if (ContextOf(run.FrameOf(slot)) is { } context) contexts.Add(context);
-        return contexts;
     }
 }

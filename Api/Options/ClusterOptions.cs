@@ -68,6 +68,14 @@ internal sealed class ClusterOptions
     [Setting("how often a node asks storage whether it takes writes", Unit = "seconds", Min = 0.1, Max = 300)]
     public TimeSpan StoreProbeEvery { get; init; } = TimeSpan.FromSeconds(2);
 
+    [Setting("how often a node says to the others what it owns and who reads there, for /api/admin/nodes",
+        Unit = "seconds", Min = 0.1, Max = 300)]
+    public TimeSpan ReportEvery { get; init; } = TimeSpan.FromSeconds(2);
+
+    [Setting("how often a subscriber with a webhook is reminded that it has one, should its node have died",
+        Unit = "seconds", Min = 1, Max = 3600)]
+    public TimeSpan RemindEvery { get; init; } = TimeSpan.FromSeconds(60);
+
     [Setting("a grain without a stream that nobody uses for so long is dropped", Unit = "seconds", Min = 120,
         Max = 86_400)]
     public TimeSpan CollectAfter { get; init; } = TimeSpan.FromSeconds(600);
@@ -79,6 +87,6 @@ internal sealed class ClusterOptions
         + "there is none")]
     public string StreamProvider { get; init; } = "events";
 
-    [Setting("traces go on from node to node; costs about a fifth of the calls between them")]
+    [Setting("the calls between nodes are spans too; costs about a fifth of the calls between them")]
     public bool Traces { get; init; }
 }

@@ -19,6 +19,14 @@ internal sealed class LimitsOptions
         Unit = "bytes", Min = 4_194_304, Max = 1_099_511_627_776)]
     public long MemoryBytes { get; init; } = 268_435_456;
 
+    [Setting("bodies of requests held at once, all together; beyond it a request is refused with RATE_LIMITED",
+        Unit = "bytes", Min = 4_194_304, Max = 1_099_511_627_776)]
+    public long RequestMemoryBytes { get; init; } = 134_217_728;
+
+    [Setting("what waits for readers that take nothing, all together; beyond it the one waited for longest "
+        + "is closed (SLOW_CLIENT)", Unit = "bytes", Min = 4_194_304, Max = 1_099_511_627_776)]
+    public long UnsentBytes { get; init; } = 134_217_728;
+
     [Setting("remembered publishers' keys of one stream; beyond it publishing with a key is refused",
         Unit = "keys", Min = 1, Max = 100_000_000)]
     public int KeysPerStream { get; init; } = 1_000_000;

@@ -17,6 +17,7 @@ internal sealed class ServerOptions
     public CorsOptions Cors { get; init; } = new();
     public WebhooksOptions Webhooks { get; init; } = new();
     public StorageOptions Storage { get; init; } = new();
+    public DatabaseOptions Database { get; init; } = new();
     public TelemetryOptions Telemetry { get; init; } = new();
     public ClusterOptions Cluster { get; init; } = new();
 
@@ -31,6 +32,7 @@ internal sealed class ServerOptions
         .AddSingleton(Cors)
         .AddSingleton(Webhooks)
         .AddSingleton(Storage)
+        .AddSingleton(Database)
         .AddSingleton(Telemetry)
         .AddSingleton(Cluster);
 }

@@ -7,6 +7,9 @@ internal static class SettingRules
     {
         var (limits, sse) = (options.Limits, options.Sse);
         Require(limits.EventBytes <= limits.RequestBytes, "Limits:EventBytes", "is more than Limits:RequestBytes");
+        Require(limits.RequestBytes <= limits.RequestMemoryBytes,
+            "Limits:RequestBytes", "is more than Limits:RequestMemoryBytes");
+        Require(limits.EventBytes <= limits.UnsentBytes, "Limits:EventBytes", "is more than Limits:UnsentBytes");
         Require(limits.PositionBytes <= limits.HeaderBytes / 2,
             "Limits:PositionBytes", "is over half of Limits:HeaderBytes");
         Require(sse.HeartbeatMin <= sse.HeartbeatMax, "Sse:HeartbeatMin", "is more than Sse:HeartbeatMax");

@@ -29,8 +29,11 @@ internal sealed class ConnectionTable : IDisposable
         meter.Connections = counts;
         _clients = new ClientTable(options.Clients);
         PositionBytes = limits.PositionBytes;
+        Unsent = new UnsentBytes(limits.UnsentBytes);
+        meter.UnsentBytes = () => Unsent.Total;
         BegunMs = Now.UnixMs;
         _clock = new ConnectionClock(time);
+        Owed = new OwedPace(options.OwedShare, time);
     }
 
     public IEventStreams Streams { get; }
@@ -42,11 +45,17 @@ internal sealed class ConnectionTable : IDisposable
     public SystemEvents System { get; }
 
     public ConnectionCounts Counts { get; }
+
     public ServerMeter Meter { get; }
 
     public Operations Operations { get; }
 
     public ILogger Logger { get; }
+
+    public UnsentBytes Unsent { get; }
+
+    /// <summary>The turns of what is owed.</summary>
+    public OwedPace Owed { get; }
 
     /// <summary>Open connections.</summary>
     public int Count => Counts.TotalClients;
@@ -155,6 +164,7 @@ internal sealed class ConnectionTable : IDisposable
     public void Dispose()
     {
         _clock.Dispose();
+        Owed.Dispose();
         _draining.Dispose();
     }
 }

@@ -150,10 +150,10 @@ internal sealed class SocketOutput : SseOutput
     private void Reserve(int bytes)
     {
         if (_waiting.Length - _to >= bytes) return;
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_to - _from + bytes, 512));
+        var larger = BytePool.Rent(Math.Max(_to - _from + bytes, 512));
         _waiting.AsSpan(_from, _to - _from).CopyTo(larger);
         (_to, _from) = (_to - _from, 0);
-        if (_waiting.Length > 0) ArrayPool<byte>.Shared.Return(_waiting);
+        if (_waiting.Length > 0) BytePool.Return(_waiting);
         _waiting = larger;
     }
 
@@ -161,7 +161,7 @@ internal sealed class SocketOutput : SseOutput
     {
         (_from, _to) = (0, 0);
         if (_waiting.Length == 0) return;
-        ArrayPool<byte>.Shared.Return(_waiting);
+        BytePool.Return(_waiting);
         _waiting = [];
     }
 

@@ -145,7 +145,7 @@ internal sealed partial class SseConnection
     }
 
     /// <summary>How it ended, for those who count.</summary>
-    private string EndingName => _isDropped ? "slow" : _ending == Ending.Fault ? "failed"
+    private string EndingName => IsDropped ? "slow" : _ending == Ending.Fault ? "failed"
         : _isCut || _finishing ? _table.IsDraining ? "shutdown" : "ended" : "client";
 
     /// <summary>What ended otherwise than by our will is counted, and told to whoever watches.</summary>

@@ -20,6 +20,16 @@ internal sealed partial class SseConnection
     private Task<OwedPage>? _taking;
     private long _takingSinceMs;
     private bool _tellsExpired;
+    private long? _owedTurn;
+
+    /// <summary>Whether it is in the queue for a turn; changed under the queue's lock.</summary>
+    public bool WaitsForOwed { get; set; }
+
+    /// <summary>Whether its turn has come; under the same lock.</summary>
+    public bool IsCalledForOwed { get; set; }
+
+    /// <summary>Its turn has come.</summary>
+    public void PostOwed() => _sweeper.Post(this);
 
     private void BeginOwed()
     {
@@ -42,18 +52,24 @@ internal sealed partial class SseConnection
     /// <summary>Whether ordinary events wait for what is owed: not for long, though storage hangs.</summary>
     private bool OwedIsFirst => _owedLeft || _taking is not null && _table.Now.Ms - _takingSinceMs < PatienceMs;
 
+    /// <summary>Whether somebody else goes on with what is owed: storage, or those whose turn it is.</summary>
+    private bool AwaitsOwed => _taking is { IsCompleted: false } || WaitsForOwed;
+
     /// <summary>The next page of what goes beside the line. True: there may be more of it, and the line
     /// waits.</summary>
     private async ValueTask<bool> WriteOwed()
     {
+        if (_taking is { IsCompleted: false } || _taking is null && (!_owedLeft || _output.IsBlocked)) return false;
+        // Asking puts it in the queue for its turn.
+        if (!_table.Owed.TryEnter(this)) return false;
+        _owedTurn = _table.Time.GetTimestamp();
         if (_taking is null)
         {
-            if (!_owedLeft || _output.IsBlocked) return false;
             // Before taking: whoever wakes meanwhile is heard.
             _owedLeft = false;
             _takingSinceMs = _table.Now.Ms;
             _taking = _subscriber!.Take(OwedAtOnce, _table.Options.MaxSendBytes).AsTask();
-            if (!_taking.IsCompleted) _ = AwaitTaken(_taking);
+            if (!_taking.IsCompleted) _ = Task.WhenAll(AwaitTaken(_taking), AwaitPatience(_taking));
         }
         if (!_taking.IsCompleted) return false;
         var taking = _taking;
@@ -85,6 +101,22 @@ internal sealed partial class SseConnection
         }
         // Not on the storage's own thread.
         _sweeper.Post(this);
+    }
+
+    /// <summary>The line goes on when it has waited long enough.</summary>
+    private async Task AwaitPatience(Task taking)
+    {
+        await taking.WaitAsync(TimeSpan.FromMilliseconds(PatienceMs), _table.Time)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!taking.IsCompleted) _sweeper.Post(this);
+    }
+
+    /// <summary>Given back before anything is waited for.</summary>
+    private void LeaveOwedTurn()
+    {
+        if (_owedTurn is not { } began) return;
+        _owedTurn = null;
+        _table.Owed.Leave(began);
     }
 
     private bool Write(OwedPage page)

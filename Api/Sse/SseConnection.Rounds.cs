@@ -54,6 +54,7 @@ internal sealed partial class SseConnection
         while (_appeared.TryDequeue(out var lease)) Take(lease);
         if (_subscriber is { IsOver: true }) _finishing = true;
         var more = await WriteOwed();
+        if (!more) LeaveOwedTurn();
         if (_endsLater is { } line) Await(line);
         _endsLater = null;
         more = more || await WriteLines();
@@ -70,6 +71,7 @@ internal sealed partial class SseConnection
         CountDelivered();
         _finished |= _finishing;
         TellDelivered();
+        LeaveOwedTurn();
         return more;
     }
 
@@ -155,8 +157,8 @@ internal sealed partial class SseConnection
             line.IsWaiting = false;
             if ((line.Started || Begin(line)) && !line.Ended && await Advance(line, (int)room)) Await(line);
         }
-        // Whoever is asked wakes it.
-        return _waiting.Count > 0 && !IsAsking || MayReadMore;
+        // Whoever is asked or waited for wakes it.
+        return _waiting.Count > 0 && !IsAsking && !(OwedIsFirst && AwaitsOwed) || MayReadMore;
     }
 
     /// <summary>Gives the line a turn, once however often it has moved.</summary>

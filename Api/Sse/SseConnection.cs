@@ -45,7 +45,7 @@ internal sealed partial class SseConnection
     private long _nextHeartbeatMs;
     private long _blockedSinceMs;
     private long _sentMs;
-    private bool _isDropped;
+    private int _dropped;
     private bool _finished;
     private bool _isCut;
     private Ending _ending;
@@ -164,18 +164,11 @@ internal sealed partial class SseConnection
     public void Look(long nowMs)
     {
         // What the request was made of may serve another by now.
-        if (IsClosed || _isDropped) return;
+        if (IsClosed || IsDropped) return;
         var blockedSince = Volatile.Read(ref _blockedSinceMs);
         if (blockedSince != 0 && nowMs - blockedSince > _table.Options.WriteTimeout.TotalMilliseconds)
         {
-            // It takes nothing, so it cannot be told; whoever watches can.
-            _isDropped = true;
-            Dropped(_table.Logger, Id, Streams, _table.Options.WriteTimeout.TotalSeconds);
-            _table.Counts.SlowClientDrops.Add();
-            _table.Meter.Failed(ErrorCode.SlowClient);
-            _table.System.ConnectionError(ErrorCode.SlowClient,
-                "The connection took nothing for the write timeout and was closed.", this);
-            Abort();
+            DropAsSlow("The connection took nothing for the write timeout and was closed.");
             return;
         }
         if (LookAtPing(nowMs, blockedSince != 0)) return;
@@ -190,6 +183,20 @@ internal sealed partial class SseConnection
         if (isSilent) Signal(Signals.Silence);
         else if (_request.IsMany && Volatile.Read(ref _positionMoved)) Signal(Signals.Continue);
     }
+
+    /// <summary>Cuts a connection whose reader takes nothing, so that it cannot be told; whoever watches can.</summary>
+    public void DropAsSlow(string why)
+    {
+        if (Interlocked.Exchange(ref _dropped, 1) != 0) return;
+        var blockedMs = Math.Max(0, _table.Now.Ms - (BlockedSinceMs ?? long.MaxValue));
+        Dropped(_table.Logger, Id, Streams, blockedMs / 1000.0);
+        _table.Counts.SlowClientDrops.Add();
+        _table.Meter.Failed(ErrorCode.SlowClient);
+        _table.System.ConnectionError(ErrorCode.SlowClient, why, this);
+        Abort();
+    }
+
+    private bool IsDropped => Volatile.Read(ref _dropped) != 0;
 
     /// <summary>Cuts the connection.</summary>
     public void Abort()
@@ -237,6 +244,7 @@ internal sealed partial class SseConnection
                 Failed(_table.Logger, e, Id);
             }
         }
+        LeaveOwedTurn();
         // Still marked as scheduled: nobody pumps again.
         _done.TrySetResult();
     }
@@ -244,6 +252,7 @@ internal sealed partial class SseConnection
     private async ValueTask Flush()
     {
         Volatile.Write(ref _sentMs, _table.Now.Ms);
+        var unsent = _output.Unflushed;
         var flushing = _output.Flush();
         bool isTaken;
         if (flushing.IsCompletedSuccessfully)
@@ -252,9 +261,18 @@ internal sealed partial class SseConnection
         }
         else
         {
+            LeaveOwedTurn();
             Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
-            isTaken = await flushing;
-            Volatile.Write(ref _blockedSinceMs, 0);
+            var wait = _table.Unsent.Begin(this, unsent);
+            try
+            {
+                isTaken = await flushing;
+            }
+            finally
+            {
+                _table.Unsent.End(wait);
+                Volatile.Write(ref _blockedSinceMs, 0);
+            }
         }
         if (isTaken) return;
         _table.Meter.WriteErrors.One("of", "connection");

@@ -1,4 +1,5 @@
 using OrleansEvents.Api.Options;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Webhooks;
 
@@ -24,12 +25,12 @@ internal enum CircuitChange
 /// the while. Failing for very long, without one success, disables it; while nothing is sent it does not fail. Times
 /// are monotonic milliseconds; not thread-safe.
 /// </summary>
-internal sealed class WebhookCircuit(WebhooksOptions options)
+internal sealed class WebhookCircuit(WebhooksOptions options, PushFailing? failing = null, Instant now = default)
 {
     private int _window = 1;
     private int _failures;
-    private long? _failingSinceMs;
-    private long _lastFailureMs;
+    private long? _failingSinceMs = failing is { } before ? now.Ms - Math.Max(0, now.UnixMs - before.SinceMs) : null;
+    private long _lastFailureMs = failing is { } last ? now.Ms - Math.Max(0, now.UnixMs - last.LastMs) : 0;
     private TimeSpan _open = options.CircuitOpen;
 
     /// <summary>Nothing is sent before.</summary>
@@ -44,6 +45,10 @@ internal sealed class WebhookCircuit(WebhooksOptions options)
 
     /// <summary>Since when it has only failed.</summary>
     public long FailingSinceMs(long nowMs) => _failingSinceMs ?? nowMs;
+
+    /// <summary>What is to be saved of it.</summary>
+    public PushFailing? Failing(Instant now) => _failingSinceMs is { } sinceMs
+        ? new(now.UnixMs - (now.Ms - sinceMs), now.UnixMs - (now.Ms - _lastFailureMs)) : null;
 
     /// <summary>Requests that may be under way now.</summary>
     public int Allowed(long nowMs) => IsDisabled || nowMs < NotBeforeMs ? 0 : IsOpen ? 1 : _window;

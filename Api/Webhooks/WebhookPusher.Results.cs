@@ -61,12 +61,15 @@ internal sealed partial class WebhookPusher
     private async Task<List<Sent>> Settle(IReadOnlyList<Sent> batch)
     {
         var left = new List<Sent>();
+        var failing = circuit.Failing(Instant.Of(all.Time));
+        // Successes first: they end what the failures that came after begin again.
         foreach (var same in batch.GroupBy(sent => sent.Result!.Value.Outcome == WebhookOutcome.Acknowledged
-            ? null : NackOf(sent)))
+            ? null : NackOf(sent)).OrderByDescending(group => group.Key is null))
         {
             var ids = same.Select(sent => sent.Event.Id).ToList();
             var refusal = same.Key is { } nack
-                ? (await all.Streams.Nack(stream, subscriber, nack with { Ids = ids }, default)).Refusal
+                ? (await all.Streams.Nack(stream, subscriber, nack with { Ids = ids, Failing = failing },
+                    default)).Refusal
                 : (await all.Streams.Acknowledge(stream, subscriber, new AckRequest(ids, null), default)).Refusal;
             if (refusal is { Code: not ErrorCode.NotFound }) left.AddRange(same);
         }

@@ -172,7 +172,7 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
             if (session.Policy.Webhook is not { } webhook) return true;
             var made = WebhookTarget.Create(webhook, Options);
             if (made.Refusal is { } unfit) return await Disable(stream, subscriber, webhook, unfit.Detail);
-            var circuit = Recall((stream, subscriber), webhook);
+            var circuit = Recall((stream, subscriber), webhook, session.Failing);
             await new WebhookPusher(this, stream, subscriber, session, made.Value!, circuit).Run();
             Remember((stream, subscriber), webhook, circuit);
         }
@@ -188,12 +188,13 @@ internal sealed partial class WebhookPushers : IHostedService, IDisposable
         return true;
     }
 
-    private WebhookCircuit Recall((string, string) key, WebhookPolicy webhook)
+    /// <summary>How it was when this process last pushed to it, else since when it fails by what was saved.</summary>
+    private WebhookCircuit Recall((string, string) key, WebhookPolicy webhook, PushFailing? saved)
     {
         lock (_gate)
         {
             return _failing.Remove(key, out var remembered) && remembered.Webhook == webhook
-                ? remembered.Circuit : new WebhookCircuit(Options);
+                ? remembered.Circuit : new WebhookCircuit(Options, saved, Instant.Of(Time));
         }
     }
 

@@ -29,6 +29,7 @@ internal sealed partial class ClusterSession : ISubscriberSession
     {
         (_all, Stream, Subscriber, Kind, _grain, Id) = (all, stream, subscriber, kind, grain, id);
         (Policy, _lease, _epoch, _status) = (attached.Policy, attached.Lease, attached.Epoch, attached.Status);
+        Failing = attached.Failing;
         _heardMs = all.Now.Ms;
     }
 
@@ -42,6 +43,8 @@ internal sealed partial class ClusterSession : ISubscriberSession
     public long Id { get; private set; }
 
     public SubscriberPolicy Policy { get; }
+
+    public PushFailing? Failing { get; }
 
     public int PendingCount => _status.Pending;
 
@@ -104,7 +107,8 @@ internal sealed partial class ClusterSession : ISubscriberSession
                 seqs.Add(slot.Seq);
                 kinds.Add(slot.Critical ? (byte)1 : (byte)0);
             }
-            if (seqs.Count == 0) return default;
+            // When it is over nobody answers, and whoever reads is told so.
+            if (seqs.Count == 0 || _isOver) return default;
             var waiting = new Waiting([.. seqs]);
             _waiting.Add(waiting);
             Add_UnderLock(ActKind.Line, seqs: [.. seqs], kinds: [.. kinds]);

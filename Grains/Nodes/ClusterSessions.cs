@@ -40,12 +40,12 @@ internal sealed class ClusterSessions : ISessionListener, IAsyncDisposable
 
     /// <summary>Begins a session; null for a subscriber that was removed.</summary>
     public async Task<Outcome<ISubscriberSession?>> Begin(string stream, string subscriber, SessionKind kind,
-        ISubscriberGrain grain)
+        ISubscriberGrain grain, long head)
     {
         // What a poll before it was told must not be told again.
         await Flush(stream, subscriber);
         var id = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
-        var begun = await grain.Attach(new AttachRequest(id, (int)kind, Self, null, IsAgain: false));
+        var begun = await grain.Attach(new AttachRequest(id, (int)kind, Self, null, IsAgain: false, head));
         if (begun.Refusal is { } refused) return refused;
         if (begun.Value is not { } attached) return Outcome.Of<ISubscriberSession?>(null);
         var session = new ClusterSession(this, stream, subscriber, kind, grain, id, attached);
@@ -61,7 +61,7 @@ internal sealed class ClusterSessions : ISessionListener, IAsyncDisposable
     /// <summary>Begins a session again.</summary>
     public Task<Outcome<AttachedSession?>> Attach(ClusterSession session, long id, long? through) =>
         _context.Grains.GetGrain<ISubscriberGrain>($"{session.Stream}/{session.Subscriber}")
-            .Attach(new AttachRequest(id, (int)session.Kind, Self, through, IsAgain: true));
+            .Attach(new AttachRequest(id, (int)session.Kind, Self, through, IsAgain: true, Head: 0));
 
     public void Remove(ClusterSession session)
     {

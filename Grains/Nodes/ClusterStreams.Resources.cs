@@ -59,7 +59,7 @@ public sealed partial class ClusterStreams
         answer.Refusal is { } refused ? refused
         : answer.Value is { } known ? new StreamDescription(stream, known.Settings, known.History, known.Head.Seq,
             known.Floor, known.Events, known.Bytes, known.StoredEvents, known.StoredBytes, known.Readers,
-            known.CreatedMs, known.Subscribers)
+            known.CreatedMs, known.Subscribers, known.Node)
         : NoStorage;
 
     /// <summary>With what the node's own copy knows, if there is one.</summary>

@@ -23,7 +23,8 @@ public sealed partial class ClusterStreams
 
     /// <inheritdoc/>
     public ValueTask<Outcome<ISubscriberSession?>> Subscribe(string stream, string subscriber, SessionKind kind) =>
-        Called(() => _sessions.Value.Begin(stream, subscriber, kind, Grain(stream, subscriber)));
+        Called(() => _sessions.Value.Begin(stream, subscriber, kind, Grain(stream, subscriber),
+            _replicas.TryGetValue(stream, out var read) ? read.Feed.Head : 0));
 
     /// <inheritdoc/>
     public ValueTask<Outcome<ConfiguredSubscriber>> ConfigureSubscriber(string stream, string subscriber,
@@ -80,7 +81,8 @@ public sealed partial class ClusterStreams
     {
         await FlushSessions(stream, subscriber);
         string[] ids = [.. request.Ids];
-        var done = await Called(() => Grain(stream, subscriber).Nack(ids, request.Delay, request.Reason), cancel);
+        var done = await Called(() => Grain(stream, subscriber).Nack(ids, request.Delay, request.Reason,
+            request.Failing), cancel);
         return done.Refusal is { } refused ? refused : Outcome.Of<IReadOnlyList<NotAcknowledged>>(done.Value!);
     }
 
@@ -121,6 +123,20 @@ public sealed partial class ClusterStreams
     public ValueTask<Outcome<bool>> DisablePush(string stream, string subscriber, string reason) =>
         Called(() => Grain(stream, subscriber).DisablePush(reason));
 
+    /// <summary>Opens the streams that have something to push, when a node has started: should all have stopped, nobody
+    /// else does before the subscribers' reminders.</summary>
+    public async Task Wake()
+    {
+        try
+        {
+            foreach (var stream in await _context.Log.StreamsToWake()) await Describe(stream);
+        }
+        catch (LogUnavailableException)
+        {
+            // Their reminders come.
+        }
+    }
+
     private ISubscriberGrain Grain(string stream, string subscriber) =>
         _context.Grains.GetGrain<ISubscriberGrain>($"{stream}/{subscriber}");
 
@@ -141,10 +157,11 @@ public sealed partial class ClusterStreams
         {
             try
             {
-                return await call();
+                var answer = await call();
+                if (answer.Refusal != Transient.Moving || _context.Now.Ms >= giveUpMs) return answer;
             }
 #pragma warning disable CA1031 // It is moving, or its silo dying: all calls can be made twice.
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception) when (!cancel.IsCancellationRequested)
 #pragma warning restore CA1031
             {
                 if (_context.Now.Ms >= giveUpMs)

@@ -91,7 +91,7 @@ public sealed partial class ClusterStreams : IEventStreams, IAsyncDisposable
         _sweeps.Dispose();
         await _sweeping;
         await _patterns.DisposeAsync();
-        foreach (var replica in _replicas.Values) await replica.DisposeAsync();
+        await Task.WhenAll(_replicas.Values.Select(replica => replica.DisposeAsync().AsTask()));
         if (_sessions.IsValueCreated) await _sessions.Value.DisposeAsync();
     }
 

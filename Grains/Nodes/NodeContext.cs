@@ -14,6 +14,7 @@ internal sealed record NodeContext(
     TimeProvider Time,
     ILoggerFactory Loggers,
     RequestNumbers Requests,
+    ClusterCounts Counts,
     SubscriberGrainContext? Subscribers = null)
 {
     public Instant Now => Instant.Of(Time);

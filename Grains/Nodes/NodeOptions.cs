@@ -12,7 +12,7 @@ public sealed record NodeOptions
     /// died is detected.</summary>
     public TimeSpan RetryFor { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long to wait before a call is tried again.</summary>
+    /// <summary>How long to wait at most before a call is tried again.</summary>
     public TimeSpan RetryEvery { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>For how long a replica that nobody follows is kept filled.</summary>

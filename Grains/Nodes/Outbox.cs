@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Streams;
 
@@ -69,6 +70,8 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
     {
         while (Take() is var (batch, requests))
         {
+            // Not that of whoever began to send.
+            if (Activity.Current is not null) Activity.Current = requests[0].Span;
             try
             {
                 var answers = await Call(batch);
@@ -87,19 +90,20 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
     private async Task<Outcome<PublishAnswer>[]?> Call(PublishBatch batch)
     {
         long? failedAt = null;
-        while (true)
+        for (var failures = 0; ; failures++)
         {
             try
             {
                 return await owner.PublishAll(batch);
             }
-            catch (Exception e) when (Transient.Is(e))
+#pragma warning disable CA1031 // Of any type: see Transient.
+            catch (Exception e)
+#pragma warning restore CA1031
             {
-                failedAt ??= context.Time.GetTimestamp();
-                if (context.Time.GetElapsedTime(failedAt.Value) >= context.Options.RetryFor) return null;
+                if (context.GivesUp(ref failedAt, e)) return null;
                 if (!Transient.WasNotDelivered(e)) batch = batch with { Again = true };
             }
-            await Task.Delay(context.Options.RetryEvery, context.Time);
+            await context.Pause(failures);
         }
     }
 
@@ -124,7 +128,9 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
             }
             return (new PublishBatch(PackedEvents.Of(requests.ConvertAll(each => each.Events), length),
                 [.. requests.Select(each => each.Each ? -each.Events.Length : each.Events.Length)],
-                context.Requests.Node, context.Requests.Take(requests.Count), Again: false), requests);
+                context.Requests.Node, context.Requests.Take(requests.Count), Again: false,
+                requests.Exists(each => each.Span is not null) ? [.. requests.Select(each => each.Span?.Id)] : null),
+                requests);
         }
     }
 
@@ -135,6 +141,9 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
         public int Length { get; } = length;
 
         public bool Each { get; } = each;
+
+        /// <summary>Its publisher's span.</summary>
+        public Activity? Span { get; } = OwnerSpans.OfPublisher();
 
         /// <summary>Whether nobody waits for it any more.</summary>
         public bool IsGivenUp { get; set; }

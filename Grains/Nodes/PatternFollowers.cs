@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Nodes;
@@ -6,11 +7,14 @@ namespace OrleansEvents.Grains.Nodes;
 /// Who follows patterns on this node. While anybody does, the node reads what owners say on the directory's stream,
 /// and every few seconds looks at the streams' table for what it was not told.
 /// </summary>
-internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTask<Outcome<FeedLease>>> follow)
+internal sealed partial class PatternFollowers(NodeContext context, Func<string, ValueTask<Outcome<FeedLease>>> follow)
     : IFeedWatcher, IAsyncDisposable
 {
     private const int TablePage = 1000;
 
+    private static readonly ParallelOptions s_atOnce = new() { MaxDegreeOfParallelism = 64 };
+
+    private readonly ILogger _logger = context.Loggers.CreateLogger<PatternFollowers>();
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _ending = new();
     private PatternLease[] _leases = [];
@@ -20,26 +24,29 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
 
     public async ValueTask<Outcome<IPatternLease>> Follow(StreamPattern pattern, Action<FeedLease?> appeared)
     {
-        var lease = new PatternLease(this, pattern, appeared, context.Options.PatternStreams);
-        var matched = new List<FeedLease>();
+        var lease = new PatternLease(this, pattern, follow, appeared, context.Options.PatternStreams);
+        var (matched, isFull) = (new List<FeedLease>(), false);
         // Registered before looking, so that nothing opens unseen between the two.
         Add(lease);
         try
         {
-            await foreach (var name in Stored(pattern))
+            await Parallel.ForEachAsync(Stored(pattern).TakeWhile(_ => !isFull), s_atOnce, async (name, _) =>
             {
-                var (taken, full) = await lease.Take(name, follow);
-                if (taken is not null) matched.Add(taken);
-                if (full) return Refuse(new Refusal(Streams.ErrorCode.InvalidInput,
-                    $"The pattern {pattern.Text} matches more than {context.Options.PatternStreams} streams."));
-            }
+                var (taken, full) = await lease.Take(name);
+                if (full) isFull = true;
+                if (taken is null) return;
+                lock (matched) matched.Add(taken);
+            });
         }
         catch (LogUnavailableException)
         {
             return Refuse(new Refusal(Streams.ErrorCode.StoreUnavailable, "Storage does not answer.",
                 TimeSpan.FromSeconds(1)));
         }
-        await lease.Begin(matched, follow);
+        if (isFull) return Refuse(new Refusal(Streams.ErrorCode.InvalidInput,
+            $"The pattern {pattern.Text} matches more than {context.Options.PatternStreams} streams."));
+        matched.Sort(static (one, other) => string.CompareOrdinal(one.Feed.Stream, other.Feed.Stream));
+        await lease.Begin(matched);
         return lease;
 
         Outcome<IPatternLease> Refuse(Refusal refusal)
@@ -71,7 +78,7 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
         }
     }
 
-    private void Remove(PatternLease lease)
+    public void Remove(PatternLease lease)
     {
         lock (_lock) _leases = [.. _leases.Where(each => each != lease)];
         Advanced(null!);
@@ -101,41 +108,69 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
         await Task.Yield();
         while (IsStillWatched())
         {
-            var directory = await follow(StreamDirectory.Name);
-            using var lease = directory.Value;
-            lease?.Feed.Watch(this);
+            try
+            {
+                await WatchOnce();
+                continue;
+            }
+#pragma warning disable CA1031 // Whatever a round fails of, readers of patterns must not be deaf from then on.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                if (!_ending.IsCancellationRequested) NotWatched(_logger, e);
+            }
+            await Pause();
+        }
+    }
+
+    /// <summary>Offers what the table has, and then what the directory tells until the table is to be looked at
+    /// again.</summary>
+    private async Task WatchOnce()
+    {
+        using var lease = (await follow(StreamDirectory.Name)).Value;
+        // From before the table is read: what is opened after that is told behind this.
+        var reader = new FeedReader(lease?.Feed.Head ?? 0);
+        lease?.Feed.Watch(this);
+        try
+        {
             await Reconcile();
-            if (lease is not null) await Listen(lease.Feed);
-            else await Task.Delay(context.Options.RetryEvery, context.Time);
+            if (lease is null || !await Listen(lease.Feed, reader)) await Pause();
+        }
+        finally
+        {
             lease?.Feed.Unwatch(this);
         }
     }
 
-    /// <summary>Offers what the directory tells until the table is to be looked at again.</summary>
-    private async Task Listen(StreamFeed feed)
+    private Task Pause() => Task.Delay(context.Options.RetryEvery, context.Time);
+
+    /// <summary>False: the directory has told more than its buffer holds; the table must be looked at now.</summary>
+    private async Task<bool> Listen(StreamFeed feed, FeedReader reader)
     {
-        var reader = new FeedReader(feed.Head);
         using var round = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
         var due = Task.Delay(context.Options.ReconcileEvery, context.Time, round.Token);
-        while (!due.IsCompleted && _leases.Length > 0)
+        var isWhole = true;
+        while (isWhole && !due.IsCompleted && _leases.Length > 0)
         {
             Volatile.Write(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously));
-            foreach (var name in Told(feed, ref reader)) await Offer(name);
-            await Task.WhenAny(due, _moved.Task);
+            (var names, isWhole) = Told(feed, ref reader);
+            await Offer(names);
+            if (isWhole) await Task.WhenAny(due, _moved.Task);
         }
         await round.CancelAsync();
+        return isWhole;
     }
 
-    private static List<string> Told(StreamFeed feed, ref FeedReader reader)
+    /// <summary>The names that were told since, each once: what is found of a stream is what it is by then.</summary>
+    private static (HashSet<string> Names, bool IsWhole) Told(StreamFeed feed, ref FeedReader reader)
     {
-        var names = new List<string>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
         while (true)
         {
             switch (feed.Read(ref reader, int.MaxValue, out var block))
             {
-                case FeedRead.Nothing: return names;
-                // The table will tell.
-                case FeedRead.Behind: reader.MoveTo(feed.Overtaken(reader, GapReason.Slow)); continue;
+                case FeedRead.Nothing: return (names, true);
+                case FeedRead.Behind: return (names, false);
             }
             using (block)
             {
@@ -149,9 +184,9 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
     {
         try
         {
-            foreach (var lease in Volatile.Read(ref _leases))
-                await foreach (var name in Stored(lease.Pattern))
-                    await lease.Offer(name, follow);
+            foreach (var alike in Volatile.Read(ref _leases).GroupBy(lease => lease.Pattern.Text))
+                await Parallel.ForEachAsync(Stored(alike.First().Pattern), s_atOnce,
+                    async (name, _) => await Offer(name, alike));
         }
         catch (LogUnavailableException)
         {
@@ -159,81 +194,13 @@ internal sealed class PatternFollowers(NodeContext context, Func<string, ValueTa
         }
     }
 
-    private async Task Offer(string name)
-    {
-        foreach (var lease in Volatile.Read(ref _leases)) await lease.Offer(name, follow);
-    }
+    private Task Offer(HashSet<string> names) => names.Count == 0 ? Task.CompletedTask
+        : Parallel.ForEachAsync(names, s_atOnce, async (name, _) => await Offer(name, Volatile.Read(ref _leases)));
 
-    private sealed class PatternLease(PatternFollowers followers, StreamPattern pattern, Action<FeedLease?> appeared,
-        int most) : IPatternLease
-    {
-        private readonly Lock _lock = new();
-        private readonly Dictionary<string, StreamFeed?> _held = new(StringComparer.Ordinal);
-        // What is told while the streams that are there are being taken; null after.
-        private List<string>? _later = [];
-        private bool _told;
-        private bool _isOver;
+    private static Task Offer(string name, IEnumerable<PatternLease> leases) =>
+        Task.WhenAll(leases.Select(lease => lease.Offer(name).AsTask()));
 
-        public StreamPattern Pattern { get; } = pattern;
-
-        public IReadOnlyList<FeedLease> Matched { get; private set; } = [];
-
-        /// <summary>The streams that were there are taken; those that were told of meanwhile appear.</summary>
-        public async ValueTask Begin(IReadOnlyList<FeedLease> matched,
-            Func<string, ValueTask<Outcome<FeedLease>>> follow)
-        {
-            List<string> later;
-            lock (_lock)
-            {
-                Matched = matched;
-                (later, _later) = (_later!, null);
-            }
-            foreach (var name in later) await Offer(name, follow);
-        }
-
-        public void Dispose()
-        {
-            lock (_lock) _isOver = true;
-            followers.Remove(this);
-        }
-
-        /// <summary>Takes a stream that matches and was not taken yet; null otherwise.</summary>
-        public async ValueTask<(FeedLease? Lease, bool Full)> Take(string name,
-            Func<string, ValueTask<Outcome<FeedLease>>> follow)
-        {
-            if (!Pattern.Matches(name)) return default;
-            lock (_lock)
-            {
-                if (_isOver || (_held.TryGetValue(name, out var held) && held?.History.State != StreamState.Deleted))
-                    return default;
-                if (held is null && _held.Count >= most) return (null, true);
-                // Taken by whoever comes first.
-                _held[name] = null;
-            }
-            var lease = (await follow(name)).Value;
-            lock (_lock)
-            {
-                if (lease is null || _isOver)
-                {
-                    _held.Remove(name);
-                    lease?.Dispose();
-                    return default;
-                }
-                _held[name] = lease.Feed;
-            }
-            return (lease, false);
-        }
-
-        public async ValueTask Offer(string name, Func<string, ValueTask<Outcome<FeedLease>>> follow)
-        {
-            lock (_lock)
-            {
-                _later?.Add(name);
-                if (_later is not null) return;
-            }
-            var (lease, full) = await Take(name, follow);
-            if (lease is not null) appeared(lease);
-            else if (full && !Interlocked.Exchange(ref _told, true)) appeared(null);
-        }
-    }
+    [LoggerMessage(EventIds.PatternsNotWatched, LogLevel.Error,
+        "Which streams have appeared for patterns could not be told; it is tried again")]
+    private static partial void NotWatched(ILogger logger, Exception failure);
 }

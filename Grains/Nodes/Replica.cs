@@ -23,6 +23,7 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
     private bool _isGone;
     private long _leftMs;
     private Task<Refusal?>? _coming;
+    private readonly ReplicaLag _lag = new();
 
     public Replica(string stream, NodeContext context, Action<Replica> over)
     {
@@ -45,10 +46,17 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
 
     public long HeldBytes => Feed.Bytes;
 
+    public TapLag Lag => _lag.At(_context.Now.Ms);
+
     /// <summary>Begins to listen. Once.</summary>
     public void Start()
     {
-        _context.Budget.Add(this);
+        lock (_leasing)
+        {
+            // Whoever looks for it finds it before, and may have let it go.
+            if (_isGone) return;
+            _context.Budget.Add(this);
+        }
         _ear.Start();
     }
 
@@ -109,20 +117,24 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
         using var events = push.Events.Above(_replica.Position.Seq);
         var goesOn = _replica.Push(new(push.Epoch, push.Previous, push.Head, push.ViewNo, push.View), events,
             _context.Now);
-        if (!goesOn) await Fill();
+        if (!goesOn) await Fill(missed: true);
         Moved();
     }
 
     async Task ITapFollower.Renewed(TapLease lease, bool atOnce)
     {
         _replica.Tick(_context.Now);
-        if (_replica.Renewed(lease.Head, lease.ViewNo, atOnce)) return;
-        await Fill();
+        _lag.Answered(lease.Lease, _context.Now.Ms);
+        var goesOn = _replica.Renewed(lease.Head, lease.ViewNo, atOnce);
+        _lag.Is(_replica.Behind, _context.Now.Ms);
+        if (goesOn) return;
+        await Fill(missed: !atOnce);
         Moved();
     }
 
-    private async Task Fill()
+    private async Task Fill(bool missed)
     {
+        var before = _replica.Position.Epoch;
         while (true)
         {
             var answer = await _ear.Owner.Fill(_replica.Position, PageBytes);
@@ -130,13 +142,17 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
             using var events = page.Events.Above(long.MinValue);
             _replica.Fill(new(page.Filling, page.After, page.Head, page.More, page.ViewNo, page.View), events,
                 _context.Now);
-            if (!page.More) return;
+            if (!page.More) break;
             Feed.Wake();
         }
+        if (before == 0) return;
+        if (before != _replica.Position.Epoch) _context.Counts.Add(ClusterCount.TapsReattached);
+        else if (missed) _context.Counts.Add(ClusterCount.PushesMissed);
     }
 
     private void Moved()
     {
+        _lag.Is(_replica.Behind, _context.Now.Ms);
         LastActivityMs = _context.Now.Ms;
         if (_replica.IsOver)
         {

@@ -57,6 +57,8 @@ internal sealed partial class OwedSubscribers(string stream, IGrainFactory grain
     {
         (_handle, _head) = (opened.Handle, opened.Epochs[^1].First - 1);
         _recentAfter = _head;
+        // Those that are pushed to are looked at soon.
+        _hasChanged = opened.Subscribers.Count > 0;
         foreach (var record in opened.Subscribers)
         {
             var stored = new Subscription(record, options.Defaults, _head, options.Limits);

@@ -9,6 +9,7 @@ internal sealed class Owing(string name)
     private readonly Queue<long> _criticals = new();
     private int _pending;
     private int? _maxPending;
+    private long _number;
 
     public string Name { get; } = name;
 
@@ -65,14 +66,15 @@ internal sealed class Owing(string name)
         _maxPending = stored.Policy.Overflow == OverflowRule.Block ? stored.Policy.MaxPending : null;
     }
 
-    /// <summary>False: it is of an earlier opening.</summary>
+    /// <summary>False: it is of an earlier opening, or older than one that came before it.</summary>
     public bool Take(SubscriberReport report, Instant now, TimeSpan lease)
     {
-        if (report.Epoch < Epoch) return false;
-        var wasRemoved = IsRemoved && !report.IsRemoved;
-        // What one incarnation was done with the next may be owed.
-        if (report.DoneThrough is { } done) DoneThrough = wasRemoved ? done : Math.Max(DoneThrough, done);
-        else if (wasRemoved) DoneThrough = 0;
+        // It is being registered: what the one before it was done with it may be owed, whether or not that was heard
+        // to have gone.
+        if (report.Epoch == 0 && Epoch > 0) DoneThrough = 0;
+        if (report.Epoch < Epoch || report.Epoch == Epoch && Epoch > 0 && report.Number <= _number) return false;
+        _number = report.Number;
+        DoneThrough = Math.Max(report.Epoch == Epoch ? DoneThrough : 0, report.DoneThrough ?? 0);
         if (report.IsRemoved && !IsRemoved) RemovedMs = now.UnixMs;
         (Epoch, IsRemoved, IsFollowing) = (report.Epoch, report.IsRemoved, report.IsFollowing);
         (OwesAll, WantsTypes, IsPushed) = (report.OwesAll, report.WantsTypes, report.IsPushed);

@@ -6,12 +6,12 @@ namespace OrleansEvents.Grains.Subscribers;
 
 internal sealed partial class SubscriberGrain
 {
-    private static readonly SubscriberReport s_nothing = new(0, false, false, 0, null, 0, null, false, false, false);
-
+    private StreamHistory _history = StreamHistory.None;
     private ulong _epoch;
     private long _position;
     private bool _isFollowing;
     private long _reportAtMs;
+    private long _reports;
     private long _durableSince = long.MaxValue;
     private Task<bool>? _catchingUp;
 
@@ -99,7 +99,8 @@ internal sealed partial class SubscriberGrain
             var read = await Ask(() => _owner.ReadOwed(after, about.Policy.OwesAll, about.WantsTypes));
             if (read.Refusal is not null) return null;
             var page = read.Value!;
-            _durableSince = page.DurableSince ?? long.MaxValue;
+            _history = page.History;
+            _durableSince = page.History.DurableSince ?? long.MaxValue;
             var marks = page.Marks.Unpack();
             take(marks);
             if (!page.More) return page.Head;
@@ -131,10 +132,15 @@ internal sealed partial class SubscriberGrain
     private SubscriberReport ReportOf(Subscription state) => new(_handle.Epoch, _isFollowing, false, _position,
         state.DoneThrough(_position), state.PendingCount,
         state.Policy.Overflow == OverflowRule.Block ? state.Policy.MaxPending : null, state.Policy.OwesAll,
-        state.WantsTypes, state.IsPushed);
+        state.WantsTypes, state.IsPushed, ++_reports);
 
-    private Task<Outcome<ReportAnswer>> ReportRemoved() =>
-        Tell(s_nothing with { Epoch = _handle.Epoch, IsRemoved = true }, create: false);
+    /// <summary>What is said of it while it does not know what it is owed.</summary>
+    private SubscriberReport ReportOf(SubscriberHandle handle, SubscriberPolicy policy, bool isPushed) => new(
+        handle.Epoch, handle.Epoch > 0, false, 0, handle.Epoch > 0 ? null : 0, 0, null, policy.OwesAll,
+        policy.Types.Count > 0, isPushed, ++_reports);
+
+    private Task<Outcome<ReportAnswer>> ReportRemoved() => Tell(new SubscriberReport(_handle.Epoch, false, true, 0,
+        null, 0, null, false, false, false, ++_reports), create: false);
 
     private Task<Outcome<ReportAnswer>> Tell(SubscriberReport report, bool create) =>
         Ask(() => _owner.Report(_name, report, create));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Streams;
 
@@ -17,6 +18,7 @@ internal sealed partial class SubscriberGrain
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        context.Counts.Add(ClusterCount.SubscriberActivations);
         var key = this.GetPrimaryKeyString();
         var slash = key.LastIndexOf('/');
         (_stream, _name) = (key[..Math.Max(slash, 0)], key[(slash + 1)..]);
@@ -36,6 +38,7 @@ internal sealed partial class SubscriberGrain
     /// <summary>Saves what is not saved; the owner tells it nothing any more.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        context.Counts.SubscriberLeft(Leaving.Why(reason, _isFenced));
         if (_state is not { } state) return;
         if (!_isFenced && (state.IsUnsaved || state.IsChanging)) await Save(static _ => true);
         _isFollowing = false;
@@ -60,7 +63,7 @@ internal sealed partial class SubscriberGrain
     private async ValueTask<Refusal?> Load()
     {
         _lastUsedMs = Now.Ms;
-        if (_isFenced) return Untaken;
+        if (_isFenced) return Transient.Moving;
         if (_state is not null) return null;
         await _life.WaitAsync();
         try
@@ -88,8 +91,11 @@ internal sealed partial class SubscriberGrain
             if (!_isTombstone) await ForgetTombstone();
             return NoSubscriber;
         }
-        return await Begin(opened.Handle, head => new(record, context.Options.Defaults, head, context.Options.Limits));
+        return await Begin(opened.Handle, StateOf(record), long.MaxValue);
     }
+
+    private Func<long, Subscription> StateOf(SubscriberRecord record) =>
+        head => new(record, context.Options.Defaults, head, context.Options.Limits);
 
     /// <summary>Registers the subscriber; why it cannot be, or null. Reported before it is stored: nothing that it will
     /// be owed is trimmed meanwhile; and after, so that the owner that does not know it by then does.</summary>
@@ -101,8 +107,8 @@ internal sealed partial class SubscriberGrain
             if (_state is not null) return null;
             if (_removedHandle.Epoch > 0) await ForgetTombstone();
             if (_removedHandle.Epoch > 0) return Untaken;
-            var asked = await _owner.Report(_name, new SubscriberReport(0, false, false, 0, 0, 0, null, policy.OwesAll,
-                policy.Types.Count > 0, policy.Webhook is not null), create: true);
+            var asked = await _owner.Report(_name, ReportOf(default, policy, policy.Webhook is not null),
+                create: true);
             if (asked.Refusal is { } refused) return refused;
             var answer = asked.Value!;
             var after = policy.OwedAfter(answer.Head.Seq, answer.TrimmedThrough, answer.Epochs);
@@ -115,10 +121,13 @@ internal sealed partial class SubscriberGrain
             // Somebody else's, if it was made at the same time.
             var isOurs = record.State.Span.SequenceEqual(save.State.Span);
             made.Saved(save, isOurs, new HashSet<long>(), 0, Now);
-            var refusal = await Begin(opened.Handle, head => isOurs ? made
-                : new(record, context.Options.Defaults, head, context.Options.Limits));
-            if (refusal is null) Registered(context.Logger, _stream, _name, _state!.PendingCount);
-            return refusal;
+            var refusal = isOurs ? await Begin(opened.Handle, _ => made, answer.Head.Seq)
+                : await Begin(opened.Handle, StateOf(record), long.MaxValue);
+            if (refusal is not null || _state is not { } begun) return refusal ?? Untaken;
+            // Its time to stay away begins when it can be there.
+            begun.LastSeenMs = Now.UnixMs;
+            Registered(context.Logger, _stream, _name, begun.PendingCount);
+            return null;
         }
         finally
         {
@@ -127,22 +136,27 @@ internal sealed partial class SubscriberGrain
     }
 
     /// <summary>Derives what is owed, and goes on from there.</summary>
-    private async Task<Refusal?> Begin(SubscriberHandle handle, Func<long, Subscription> make)
+    /// <param name="handle">Its opening.</param>
+    /// <param name="make">Makes its state for a head.</param>
+    /// <param name="registeredAt">The head when it was registered; what came since it is owed as what comes
+    /// next.</param>
+    private async Task<Refusal?> Begin(SubscriberHandle handle, Func<long, Subscription> make, long registeredAt)
     {
         var about = make(0);
         // Not caught: whoever asks tries again, when the owner is somewhere.
-        var told = await _owner.Report(_name, new SubscriberReport(handle.Epoch, true, false, 0, null, 0, null,
-            about.Policy.OwesAll, about.WantsTypes, about.IsPushed), create: false);
+        var told = await _owner.Report(_name, ReportOf(handle, about.Policy, about.IsPushed), create: false);
         if (told.Refusal is { } refused) return refused;
         // Another stream of the same name, by now.
         if (told.Value!.Stream != handle.Stream) return Untaken;
         var owed = new List<ShownEvent>();
         if (await ReadOwed(0, about, owed.AddRange) is not { } head) return Untaken;
         var state = make(head.Seq);
-        state.OweOlder(owed, Now);
+        state.OweOlder(owed.Where(mark => mark.Seq <= registeredAt), Now);
+        foreach (var mark in owed.Where(mark => mark.Seq > registeredAt)) state.Owe(mark, Now);
         (_state, _handle, _position, _epoch) = (state, handle, head.Seq, head.Epoch);
         _told = SubscriberFigures.CountsOf(state);
         _isFollowing = true;
+        context.Counts.Add(ClusterCount.SubscribersLoaded);
         // Its own idleness says when to leave, not the silo's collection.
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         Turned();
@@ -165,16 +179,27 @@ internal sealed partial class SubscriberGrain
     /// <summary>One that registered by reading and has had no connection for too long is forgotten.</summary>
     private async Task Expire()
     {
-        var (handle, after) = (_handle, _state!.Policy.ExpireAfter);
-        EndSessions();
-        Unload();
-        if (!await Attempt(() => context.Rows.RemoveSubscriber(handle))) return;
-        await Forget(handle);
-        Expired(context.Logger, _stream, _name, after.TotalSeconds);
+        // Whoever comes meanwhile finds it there or gone, and does not load it from a row that is being removed.
+        await _life.WaitAsync();
+        try
+        {
+            if (_state is not { } state || !state.IsExpired(Now)) return;
+            var handle = _handle;
+            EndSessions();
+            Unload();
+            if (!await Attempt(() => context.Rows.RemoveSubscriber(handle))) return;
+            await Forget(handle);
+            Expired(context.Logger, _stream, _name, state.Policy.ExpireAfter.TotalSeconds);
+        }
+        finally
+        {
+            _life.Release();
+        }
     }
 
     private void Unload()
     {
+        if (_state is not null) context.Counts.Add(ClusterCount.SubscribersLoaded, -1);
         context.Totals.Add(_told.Gone);
         _told = default;
         _sessions.Clear();
@@ -191,6 +216,7 @@ internal sealed partial class SubscriberGrain
         // What was under way when it was unloaded is nobody's.
         if (_isFenced || _state is null) return;
         _isFenced = true;
+        context.Counts.Add(ClusterCount.SubscribersFenced);
         Fenced(context.Logger, _stream, _name, fenced.Message);
         SendSessionsOn();
         Unload();

@@ -12,7 +12,8 @@ internal sealed partial class SubscriberGrain : IRemindable
     public async Task<Outcome<PackedPage>> Pending(long after, int limit, int maxBytes)
     {
         if (await Load() is { } unloaded) return unloaded;
-        var state = _state!;
+        await CatchUp();
+        if (_state is not { } state) return Untaken;
         var owed = state.Pending(after, Now).Take(limit + 1).ToList();
         try
         {
@@ -32,7 +33,7 @@ internal sealed partial class SubscriberGrain : IRemindable
     public async Task<Outcome<PackedPage>> DeadLetters(long after, int limit, int maxBytes)
     {
         if (await Load() is { } unloaded) return unloaded;
-        var state = _state!;
+        if (_state is not { } state) return Untaken;
         using var run = new EventRun();
         var details = new List<PendingEvent>();
         var (position, more) = (after, true);
@@ -62,7 +63,8 @@ internal sealed partial class SubscriberGrain : IRemindable
         {
             if (_state is { Policy.Webhook: not null })
             {
-                await this.RegisterOrUpdateReminder(PushReminder, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
+                await this.RegisterOrUpdateReminder(PushReminder, context.Options.RemindEvery,
+                    context.Options.RemindEvery);
                 return;
             }
             if (await this.GetReminder(PushReminder) is { } reminder) await this.UnregisterReminder(reminder);

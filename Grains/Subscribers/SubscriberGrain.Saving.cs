@@ -9,9 +9,6 @@ internal sealed partial class SubscriberGrain
     private TaskCompletionSource<bool>? _nextSave;
     private bool _isSaving;
     private long _saveAtMs = long.MaxValue;
-    private long _noSaveBeforeMs;
-
-    private long CheckpointMs => (long)context.Options.Checkpoint.TotalMilliseconds;
 
     /// <summary>The end of every turn: what follows from it is saved, planned and told.</summary>
     private void Turned()
@@ -41,19 +38,22 @@ internal sealed partial class SubscriberGrain
     private void AskForPush(Subscription state)
     {
         // Whoever pushes has a session, and another asks again: what was asked may have come to nothing.
-        if (!state.IsPushed || state.PendingCount == 0 || _sessions.Count > 0 || Now.Ms - _pushAskedMs < CheckpointMs)
-            return;
+        var askAgainMs = _pushAskedMs + (long)context.Options.Checkpoint.TotalMilliseconds;
+        if (!state.IsPushed || state.PendingCount == 0 || _sessions.Count > 0 || Now.Ms < askAgainMs) return;
         _pushAskedMs = Now.Ms;
-        context.PushWanted?.Invoke(_stream, _name);
+        // Outside of the grain's turns: it goes on when this activation has ended, and makes an observer, which no
+        // grain can.
+        if (context.PushWanted is { } wanted)
+            ThreadPool.UnsafeQueueUserWorkItem(static each => each.wanted(each._stream, each._name),
+                (wanted, _stream, _name), preferLocal: false);
     }
 
     private void PlanSave(Subscription state, Instant now)
     {
         if (_isSaving) return;
-        if (state.IsChanging && now.Ms >= _noSaveBeforeMs) _ = BeginSaves();
-        else if (state.IsChanging) _saveAtMs = Math.Min(_saveAtMs, _noSaveBeforeMs);
-        else if (state.IsUnsaved)
-            _saveAtMs = Math.Min(_saveAtMs, Math.Max(_noSaveBeforeMs, now.Ms + CheckpointMs));
+        var dueMs = state.NextSaveMs(context.Options.Checkpoint, now);
+        if (dueMs <= now.Ms) _ = BeginSaves();
+        else _saveAtMs = Math.Min(_saveAtMs, dueMs);
     }
 
     /// <summary>A turn whose outcome is saved; false when that failed, or there was nothing to save.</summary>
@@ -94,7 +94,6 @@ internal sealed partial class SubscriberGrain
                 waiting.TrySetResult(ok);
                 return;
             }
-            _noSaveBeforeMs = ok ? 0 : Now.Ms + CheckpointMs;
             Turned();
             waiting.TrySetResult(ok);
         }

@@ -19,7 +19,7 @@ internal sealed partial class SubscriberGrain
             refusal = await Register(context.Options.Defaults, isExplicit: false);
         }
         if (refusal is { } refused) return refused;
-        if (request.Through is { } through && !await CatchUpTo(through) || _state is not { } state) return Untaken;
+        if (!await CatchUpTo(Math.Max(request.Through ?? 0, request.Head)) || _state is not { } state) return Untaken;
         if (!_sessions.TryGetValue(request.Session, out var session))
         {
             if (Begin(state, request, kind, out session) is { } why) return why;
@@ -28,7 +28,7 @@ internal sealed partial class SubscriberGrain
         Hear(session!);
         Turned();
         return new AttachedSession(state.Policy, context.Options.SessionLease, _handle.Epoch,
-            StatusOf(state, session!));
+            StatusOf(state, session!), state.Failing);
     }
 
     public Task<SessionAnswer> Act(SessionBatch batch)

@@ -1,5 +1,6 @@
 using Orleans.Concurrency;
 using OrleansEvents.Grains.Interfaces;
+using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Subscribers;
@@ -52,7 +53,7 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
         }
         if (refusal is { } refused) return refused;
         Refusal? invalid = null;
-        var before = _state!.Policy;
+        if (_state is not { Policy: var before }) return Untaken;
         if (!created && !await Save(state =>
         {
             before = state.NextPolicy;
@@ -67,8 +68,13 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
         return new ConfiguredSubscriber(Described(state), created);
     }
 
-    public async Task<Outcome<SubscriberDescription>> Describe() =>
-        await Load() is { } refused ? refused : _state is { } state ? Described(state) : Untaken;
+    public async Task<Outcome<SubscriberDescription>> Describe()
+    {
+        if (await Load() is { } refused) return refused;
+        // Whoever has published asks after that: a push may still be on its way.
+        await CatchUp();
+        return _state is { } state ? Described(state) : Untaken;
+    }
 
     public async Task<Outcome<int>> Remove()
     {
@@ -81,7 +87,7 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
             return true;
         });
         // It has another owner, or was removed by another call.
-        if (_state != state) return _isFenced ? Untaken : NoSubscriber;
+        if (_state != state) return _isFenced ? Transient.Moving : NoSubscriber;
         if (!ok)
         {
             state.RemovedMs = null;
@@ -100,33 +106,20 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
     public async Task<Outcome<Acknowledged[]>> Acknowledge(string[]? ids, Cursor? upTo)
     {
         if (await Load() is { } unloaded) return unloaded;
-        Acknowledged[]? begun = null;
-        Refusal? refusal = null;
+        Outcome<IReadOnlyList<Acknowledged>>? begun = null;
         await CatchUpWith(ids);
-        var saved = await Save(state =>
-        {
-            if (upTo is not null && state.Policy.Mode == SubscriberMode.Compete)
-            {
-                refusal = new Refusal(Streams.ErrorCode.InvalidInput,
-                    "\"upTo\" means nothing where connections compete.");
-                return false;
-            }
-            begun = upTo is { } cursor
-                ? [.. state.BeginAcknowledgeUpTo(cursor.Seq).Select(seq =>
-                    new Acknowledged(At(seq).ToString(), AckResult.Acknowledged))]
-                : [.. ids!.Select(id => new Acknowledged(id, SeqOf(id) is { } seq
-                    ? state.BeginAcknowledge(seq) : AckResult.Unknown))];
-            return begun.Any(each => each.Result == AckResult.Acknowledged);
-        });
-        if (refusal is { } refused) return refused;
-        if (begun is not { } results) return Untaken;
+        var saved = await Save(state => (begun = state.BeginAcknowledge(new AckRequest(ids, upTo), _history)).Value
+            .Value?.Any(each => each.Result == AckResult.Acknowledged) ?? false);
+        if (begun is not { } known) return Untaken;
+        if (known is not { Refusal: null, Value: { } results }) return known.Refusal!.Value;
         // Whoever acknowledged may publish: the owner is to know that there is room.
         if (saved && _state is { Policy.Overflow: OverflowRule.Block })
             await Task.WhenAny(Report(), Task.Delay(RoomWait, context.Time));
-        return !saved && results.Any(each => each.Result == AckResult.Acknowledged) ? Untaken : results;
+        return !saved && results.Any(each => each.Result == AckResult.Acknowledged) ? Untaken : results.ToArray();
     }
 
-    public async Task<Outcome<NotAcknowledged[]>> Nack(string[] ids, TimeSpan? delay, string reason)
+    public async Task<Outcome<NotAcknowledged[]>> Nack(string[] ids, TimeSpan? delay, string reason,
+        PushFailing? failing)
     {
         if (await Load() is { } unloaded) return unloaded;
         await CatchUpWith(ids);
@@ -136,7 +129,7 @@ internal sealed partial class SubscriberGrain(SubscriberGrainContext context) : 
             var seqs = ids.Select(id => SeqOf(id) ?? 0).ToArray();
             // Whoever names it has got it, though its node could not say so yet.
             foreach (var session in _sessions.Values) state.GoingOut(session.Slot, seqs);
-            results = state.Nack(seqs, delay, reason, Now);
+            results = state.Nack(seqs, delay, reason, Now, failing);
             return results.Contains(NackResult.Parked);
         });
         if (results.Count == 0 && ids.Length > 0 || !saved && results.Contains(NackResult.Parked)) return Untaken;

@@ -10,7 +10,8 @@ internal sealed record SubscriberGrainContext(
     SubscriberGrainOptions Options,
     TimeProvider Time,
     ILogger<SubscriberGrain> Logger,
-    SubscriberTotals Totals)
+    SubscriberTotals Totals,
+    ClusterCounts Counts)
 {
     public Instant Now => Instant.Of(Time);
 

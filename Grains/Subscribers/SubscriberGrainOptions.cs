@@ -26,6 +26,10 @@ public sealed record SubscriberGrainOptions
     /// <summary>What nobody waits for, attempts say, is on storage after so long.</summary>
     public TimeSpan Checkpoint { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often one with a webhook is reminded that it has one: who had it may have died. The silo's
+    /// least period must be no longer.</summary>
+    public TimeSpan RemindEvery { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>A subscriber that nobody asks for and that has nothing to do is unloaded after so long.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromMinutes(1);
 }

@@ -10,7 +10,8 @@ namespace OrleansEvents.Grains.Taps;
 /// and finds by the push's previous head that it must read on from the owner. Used in the grain's turns only; pushes
 /// are awaited between them.
 /// </summary>
-internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions options, ILogger logger) : IFeedWatcher
+internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions options, ClusterCounts counts,
+    ILogger logger) : IFeedWatcher
 {
     private readonly Dictionary<IStreamTap, Tap> _taps = [];
     private readonly long _leaseMs = (long)options.TapLease.TotalMilliseconds;
@@ -46,6 +47,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         {
             if (_taps.Count >= options.Taps) return false;
             if (_taps.Count == 0) feed.Watch(this);
+            counts.Add(ClusterCount.TapsOfOwner);
             _taps.Add(reference, tap = new Tap(reference) { Reader = new FeedReader(feed.Head), ToldView = ViewNo });
         }
         else if (tap.IsDeaf && !tap.IsBusy)
@@ -57,11 +59,15 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         return true;
     }
 
-    public void Remove(IStreamTap reference)
+    /// <summary>Forgets a tap. Completes when no push to it is under way any more: nobody is there to take one after
+    /// that.</summary>
+    public Task Remove(IStreamTap reference)
     {
-        if (!_taps.Remove(reference, out var tap)) return;
+        if (!_taps.Remove(reference, out var tap)) return Task.CompletedTask;
         tap.IsGone = true;
+        counts.Add(ClusterCount.TapsOfOwner, -1);
         if (_taps.Count == 0) feed.Unwatch(this);
+        return tap.Pushing;
     }
 
     /// <summary>Forgets taps that were not renewed.</summary>
@@ -86,7 +92,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     {
         foreach (var tap in _taps.Values)
             if (tap is { IsBusy: false, IsDeaf: false } && (tap.Reader.MayHaveMore || tap.ToldView < ViewNo))
-                _ = Push(tap);
+                tap.Pushing = Push(tap);
     }
 
     private async Task Push(Tap tap)
@@ -150,6 +156,9 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
 
         /// <summary>A push is under way.</summary>
         public bool IsBusy { get; set; }
+
+        /// <summary>The last push.</summary>
+        public Task Pushing { get; set; } = Task.CompletedTask;
 
         /// <summary>A push failed; nothing is pushed until it renews.</summary>
         public bool IsDeaf { get; set; }

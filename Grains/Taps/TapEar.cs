@@ -33,7 +33,10 @@ internal sealed partial class TapEar : IStreamTap, IAsyncDisposable
     private static readonly TimeSpan RetryEvery = TimeSpan.FromMilliseconds(250);
 
     private readonly IGrainFactory _grains;
-    private IStreamTap _self = null!;
+
+    /// <summary>How the owner reaches it. Made when it is first asked for: that may be before it begins to listen, and
+    /// one that never does needs none.</summary>
+    private readonly Lazy<IStreamTap> _self;
     private readonly ITapFollower _follower;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -48,16 +51,13 @@ internal sealed partial class TapEar : IStreamTap, IAsyncDisposable
     {
         (_grains, _stream, _follower, _time, _logger) = (grains, stream, follower, time, logger);
         Owner = grains.GetGrain<IStreamGrain>(stream);
+        _self = new(() => grains.CreateObjectReference<IStreamTap>(this));
     }
 
     public IStreamGrain Owner { get; }
 
     /// <summary>Begins to listen. Once; not before the follower can be told.</summary>
-    public void Start()
-    {
-        _self = _grains.CreateObjectReference<IStreamTap>(this);
-        _renewing = RenewAgainAndAgain();
-    }
+    public void Start() => _renewing = RenewAgainAndAgain();
 
     /// <inheritdoc/>
     public async Task Push(TapPush push)
@@ -90,7 +90,7 @@ internal sealed partial class TapEar : IStreamTap, IAsyncDisposable
         {
             begun?.Invoke();
             if (_ending.IsCancellationRequested) return null;
-            var answer = await Owner.Watch(_self, _follower.Readers);
+            var answer = await Owner.Watch(_self.Value, _follower.Readers);
             if (answer.Refusal is { } refused) return refused;
             _period = answer.Value!.Lease / RenewalsInLease;
             await _follower.Renewed(answer.Value, atOnce);
@@ -122,8 +122,11 @@ internal sealed partial class TapEar : IStreamTap, IAsyncDisposable
         if (_ending.IsCancellationRequested) return;
         await _ending.CancelAsync();
         await _renewing;
-        await Try(() => Owner.Unwatch(_self));
-        _grains.DeleteObjectReference<IStreamTap>(_self);
+        if (_self.IsValueCreated)
+        {
+            await Try(() => Owner.Unwatch(_self.Value));
+            _grains.DeleteObjectReference<IStreamTap>(_self.Value);
+        }
         // A push that was under way ends first: nothing is handed on after this.
         await _turn.WaitAsync();
         _turn.Release();

@@ -13,13 +13,15 @@ public sealed partial class PostgresEventLog : IEventLog
     private readonly NpgsqlDataSource _source;
     private readonly PostgresWriter[] _writers;
     private readonly PostgresOpening _opening;
+    private readonly PostgresReopening _reopening;
     private readonly PostgresReads _reads;
 
     private PostgresEventLog(NpgsqlDataSource source, PostgresOptions options, string found, bool isShared)
     {
         (_source, Found, IsShared) = (source, found, isShared);
         _writers = [.. Enumerable.Range(0, options.Writers).Select(_ => new PostgresWriter(source, options))];
-        (_opening, _reads) = (new PostgresOpening(source), new PostgresReads(source));
+        (_opening, _reopening, _reads) = (new PostgresOpening(source), new PostgresReopening(source),
+            new PostgresReads(source));
     }
 
     /// <summary>What was found at start, as one line for the log.</summary>
@@ -61,7 +63,7 @@ public sealed partial class PostgresEventLog : IEventLog
     /// <inheritdoc/>
     public async Task<LogHandle> Reopen(LogHandle handle, ulong epoch, long confirmed, long next)
     {
-        await Write(handle, _ => _opening.Reopen(handle, epoch, confirmed, next));
+        await Write(handle, _ => _reopening.Reopen(handle, epoch, confirmed, next));
         return handle with { Epoch = epoch };
     }
 
@@ -74,8 +76,7 @@ public sealed partial class PostgresEventLog : IEventLog
         Write(handle, source => PostgresSaves.Reserve(source, handle, through));
 
     /// <inheritdoc/>
-    public Task Close(LogHandle handle, GracefulClose close) =>
-        Write(handle, source => PostgresSaves.Close(source, handle, close));
+    public Task Close(LogHandle handle, GracefulClose close) => WriterOf(handle).Add(new CloseWrite(handle, close));
 
     /// <inheritdoc/>
     public Task SaveSettings(LogHandle handle, string settings, long? durableSince) =>

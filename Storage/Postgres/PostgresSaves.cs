@@ -28,18 +28,6 @@ internal static class PostgresSaves
         Statement(source, handle, $"UPDATE streams SET trimmed = greatest(trimmed, $3) WHERE {Admitted}")
             .With(through).Changes();
 
-    /// <summary>A closed stream may be closed again.</summary>
-    public static Task<bool> Close(NpgsqlDataSource source, LogHandle handle, GracefulClose close) =>
-        Statement(source, handle, """
-            WITH held AS (
-                UPDATE streams SET close_end = $3, close_floor = $4
-                WHERE id = $1 AND epoch = $2 AND deleted IS NULL RETURNING id),
-            kept AS (
-                INSERT INTO rings(stream, slots, frames) SELECT id, $5, $6 FROM held
-                ON CONFLICT (stream) DO UPDATE SET slots = excluded.slots, frames = excluded.frames)
-            SELECT id FROM held
-            """).With(close.End).With(close.Floor).With(RunColumns.Slots(close.Ring)).With(close.Ring.Frames).Finds();
-
     /// <summary>Nobody can see the stream any more; its events, keys and what is parked are purged later.</summary>
     public static Task<bool> Bury(NpgsqlDataSource source, LogHandle handle, long nowMs) =>
         Statement(source, handle, $"""

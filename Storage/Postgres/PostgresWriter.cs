@@ -10,6 +10,8 @@ namespace OrleansEvents.Storage.Postgres;
 /// </summary>
 internal sealed class PostgresWriter
 {
+    private const int MostTurns = 16;
+
     private readonly NpgsqlDataSource _source;
     private readonly PostgresOptions _options;
     private readonly Channel<PostgresWrite> _queue =
@@ -41,10 +43,20 @@ internal sealed class PostgresWriter
         var waiting = new List<PostgresWrite>();
         while (await _queue.Reader.WaitToReadAsync())
         {
-            // Those who were just answered go first: what they write next is in this group and not in the next.
+            await Gather(waiting);
+            while (waiting.Count > 0) await Commit(TakeAlike(waiting));
+        }
+    }
+
+    /// <summary>Those who were just answered go first, as long as more of them come: what they write next is in this
+    /// group and not in the next.</summary>
+    private async Task Gather(List<PostgresWrite> waiting)
+    {
+        for (var (turn, before) = (0, -1); turn < MostTurns && waiting.Count > before; turn++)
+        {
+            before = waiting.Count;
             await Task.Yield();
             while (waiting.Count < _options.GroupWrites && _queue.Reader.TryRead(out var write)) waiting.Add(write);
-            while (waiting.Count > 0) await Commit(TakeAlike(waiting));
         }
     }
 

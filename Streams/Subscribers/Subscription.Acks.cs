@@ -2,6 +2,22 @@ namespace OrleansEvents.Streams;
 
 public sealed partial class Subscription
 {
+    /// <summary>Begins what a request acknowledges; it is done when <see cref="Saved"/> is called, which is needed if
+    /// anything of it is <see cref="AckResult.Acknowledged"/>. Refused with <c>INVALID_INPUT</c> for a cursor where
+    /// connections compete.</summary>
+    /// <param name="request">Ids or a cursor.</param>
+    /// <param name="history">The stream's: an event that a cursor acknowledges is named by its own id.</param>
+    public Outcome<IReadOnlyList<Acknowledged>> BeginAcknowledge(AckRequest request, StreamHistory history)
+    {
+        if (request.UpTo is not { } upTo)
+            return Outcome.Of<IReadOnlyList<Acknowledged>>([.. request.Ids!.Select(id => new Acknowledged(id,
+                Cursor.TryParse(id, out var cursor) ? BeginAcknowledge(cursor.Seq) : AckResult.Unknown))]);
+        if (Policy.Mode == SubscriberMode.Compete)
+            return new Refusal(ErrorCode.InvalidInput, "\"upTo\" means nothing where connections compete.");
+        return Outcome.Of<IReadOnlyList<Acknowledged>>([.. BeginAcknowledgeUpTo(upTo.Seq)
+            .Select(seq => new Acknowledged(history.IdOf(seq).ToString(), AckResult.Acknowledged))]);
+    }
+
     /// <summary>Begins acknowledging one event; it is done when <see cref="Saved"/> is called.</summary>
     public AckResult BeginAcknowledge(long seq)
     {
@@ -49,6 +65,7 @@ public sealed partial class Subscription
         if (!entry.IsToBeSaved) _acknowledging.Add(entry.Seq);
         entry.IsToBeSaved = true;
         if (entry.State == State.Acknowledging) return;
+        if (entry.State == State.InFlight) Failing = null;
         entry.Before = entry.State;
         Set(ref entry, State.Acknowledging);
     }

@@ -23,14 +23,16 @@ public sealed partial class Subscription
         }
     }
 
-    /// <summary>Stored events, in order, older than all that were told by <see cref="Owe"/>.</summary>
+    /// <summary>Stored events, in order, older than all that were told by <see cref="Owe"/>. An ordinary event was owed
+    /// in the memory of an opening before, if at all: it is owed no more.</summary>
     public void OweOlder(IEnumerable<ShownEvent> stored, Instant now)
     {
         var before = _front < _owed.Count ? _owed[_front].Seq : long.MaxValue;
         var older = new List<Entry>();
         foreach (var shown in stored)
         {
-            if (shown.Seq >= before || !Wants(shown) || IsStoredDone(shown.Seq, out var followsDone)) continue;
+            if (shown.Seq >= before || !shown.Durable || !Wants(shown)) continue;
+            if (IsStoredDone(shown.Seq, out var followsDone)) continue;
             older.Add(Loaded(new Entry(shown.Seq, shown.AppendedMs) { FollowsDone = followsDone }, now));
         }
         foreach (var seq in _loadedReplays)

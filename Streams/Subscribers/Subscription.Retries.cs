@@ -44,8 +44,12 @@ public sealed partial class Subscription
     /// <param name="delay">When they are to come again; null: by the back-off.</param>
     /// <param name="reason">Why, for the history.</param>
     /// <param name="now">The time.</param>
-    public IReadOnlyList<NackResult> Nack(IReadOnlyList<long> seqs, TimeSpan? delay, string reason, Instant now)
+    /// <param name="failing">Of a webhook, since when it only fails: it is saved with what failed.</param>
+    public IReadOnlyList<NackResult> Nack(IReadOnlyList<long> seqs, TimeSpan? delay, string reason, Instant now,
+        PushFailing? failing = null)
     {
+        IsUnsaved |= failing is not null;
+        Failing = failing ?? Failing;
         var results = new NackResult[seqs.Count];
         for (var i = 0; i < results.Length; i++)
         {

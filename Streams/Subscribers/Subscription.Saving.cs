@@ -18,6 +18,19 @@ public sealed partial class Subscription
     public bool IsChanging => _acknowledging.Count > 0 || _unpark.Count > 0 || _toReplay.Count > 0 || IsParking
         || _change is not null;
 
+    /// <summary>When a save is next due, monotonic: at once for what people wait for, after a while for the rest, and
+    /// after one that failed not before as long. The end of time: there is nothing to save.</summary>
+    /// <param name="checkpoint">That while.</param>
+    /// <param name="now">The time.</param>
+    public long NextSaveMs(TimeSpan checkpoint, Instant now)
+    {
+        if (!IsChanging && !IsUnsaved) return long.MaxValue;
+        var whileMs = (long)checkpoint.TotalMilliseconds;
+        return Math.Max(_failedSaveMs + whileMs, IsChanging ? now.Ms : now.Ms + whileMs);
+    }
+
+    private long _failedSaveMs = long.MinValue / 2;
+
     /// <summary>Begins a save; the host performs it and calls <see cref="Saved"/>, whatever came of it. One at a
     /// time.</summary>
     public SubscriptionSave BeginSave()
@@ -56,6 +69,7 @@ public sealed partial class Subscription
     {
         _saving = null;
         _savingReplay = [];
+        _failedSaveMs = succeeded ? long.MinValue / 2 : now.Ms;
         if (!succeeded)
         {
             PutAllBack(save, now);

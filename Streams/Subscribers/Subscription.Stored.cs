@@ -55,6 +55,7 @@ public sealed partial class Subscription
         if (root.TryGetProperty("from", out var from)) _fromSeq = from.GetInt64();
         if (root.TryGetProperty("ordinaryFrom", out var ordinary)) _ordinaryFrom = ordinary.GetInt64();
         if (root.TryGetProperty("disabled", out var disabled)) Disabled = disabled.GetString();
+        if (NumbersOf(root, "failing") is { Length: 2 } failing) Failing = new(failing[0], failing[1]);
         if (root.TryGetProperty("policy", out var policy))
         {
             IsExplicit = true;
@@ -126,6 +127,8 @@ public sealed partial class Subscription
         if (RemovedMs is { } removed) json.WriteNumber("removedMs", removed);
         if (_fromSeq > 0) json.WriteNumber("from", _fromSeq);
         if (_ordinaryFrom > 0) json.WriteNumber("ordinaryFrom", _ordinaryFrom);
+        if (Failing is { } failing && !BeginsAnew(Saving))
+            WriteNumbers(json, "failing", [failing.SinceMs, failing.LastMs]);
         var (policy, isExplicit, disabled) = Saving;
         if (isExplicit)
         {

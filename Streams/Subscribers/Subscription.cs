@@ -87,6 +87,9 @@ public sealed partial class Subscription
     /// <summary>Why its webhook gets nothing any more, until the policy is set again; null: it does.</summary>
     public string? Disabled { get; private set; }
 
+    /// <summary>Since when its webhook only fails, as far as is known and saved; null: it does not.</summary>
+    public PushFailing? Failing { get; private set; }
+
     /// <summary>Counts since it was registered.</summary>
     public SubscriberCounts Counts { get; private set; }
 
@@ -150,8 +153,13 @@ public sealed partial class Subscription
     private Standing? _change;
     private bool _sharesChanged;
 
+    /// <summary>Whether a change lets its webhook begin anew.</summary>
+    private bool BeginsAnew(Standing standing) => standing.Disabled is null
+        && (Disabled is not null || standing.Policy.Webhook != Policy.Webhook);
+
     private void Change(Standing standing, Instant now)
     {
+        if (BeginsAnew(standing)) Failing = null;
         var changes = standing.Policy.Mode != Policy.Mode || standing.Policy.Webhook != Policy.Webhook;
         (Policy, IsExplicit, Disabled) = standing;
         _sharesChanged |= changes;

@@ -69,6 +69,11 @@ public readonly record struct OwedEvent(long Seq, int Attempt);
 /// <param name="Reason">Why, a word or two.</param>
 public readonly record struct PastFailure(long Ms, string Reason);
 
+/// <summary>How long a webhook has only failed.</summary>
+/// <param name="SinceMs">Its first failure since it last took an event, Unix milliseconds.</param>
+/// <param name="LastMs">Its last, likewise: while nothing is sent it does not fail.</param>
+public readonly record struct PushFailing(long SinceMs, long LastMs);
+
 /// <summary>An owed event as an operator sees it.</summary>
 /// <param name="Seq">Its number.</param>
 /// <param name="Attempts">Deliveries so far.</param>

@@ -113,5 +113,6 @@ public sealed class BridgePublishTests(TwoSilos cluster)
     }
 
     private IAsyncStream<GrainEvent> OfClient(string stream) => cluster.Client
-        .GetStreamProvider(cluster.Bridge.Provider).GetStream<GrainEvent>(StreamId.Create(BridgeOptions.Namespace, stream));
+        .GetStreamProvider(cluster.Bridge.Provider)
+        .GetStream<GrainEvent>(StreamId.Create(BridgeOptions.Namespace, stream));
 }

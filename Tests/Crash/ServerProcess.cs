@@ -33,9 +33,17 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public IReadOnlyList<string> Errors => [.. _errors];
 
     /// <summary>Starts it and waits until it listens.</summary>
-    public static async Task<ServerProcess> StartAsync(string data, params string[] options)
+    public static Task<ServerProcess> StartAsync(string data, params string[] options) =>
+        StartAsync(Spawn(data, options));
+
+    /// <summary>Starts it with a managed heap of so many bytes at most, as in a small container, and waits until it
+    /// listens.</summary>
+    public static Task<ServerProcess> StartWithinAsync(long heapBytes, params string[] options) =>
+        StartAsync(SpawnProgram(typeof(Api.ApiHost).Assembly.Location, ["--urls", "http://127.0.0.1:0", .. options],
+            ("DOTNET_GCHeapHardLimit", $"{heapBytes:X}")));
+
+    private static async Task<ServerProcess> StartAsync(ServerProcess server)
     {
-        var server = Spawn(data, options);
         try
         {
             await server.ListensAsync();
@@ -54,7 +62,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             ["--urls", "http://127.0.0.1:0", "--data", data, .. options]);
 
     /// <summary>Starts a program that says where it listens as the server does, and does not wait.</summary>
-    public static ServerProcess SpawnProgram(string program, string[] arguments)
+    public static ServerProcess SpawnProgram(string program, string[] arguments,
+        params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -65,6 +74,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         };
         start.ArgumentList.Add(program);
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         return new ServerProcess(Process.Start(start)!);
     }
 
@@ -106,6 +116,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         {
             _process.Refresh();
             return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>The most that was resident since it started.</summary>
+    public long PeakResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
         }
     }
 

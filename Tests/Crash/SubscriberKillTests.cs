@@ -54,7 +54,7 @@ public sealed class SubscriberKillTests : IDisposable
     }
 
     [Fact]
-    public async Task Attempts_outlive_a_kill_within_a_second_and_dead_letters_as_soon_as_they_are_seen()
+    public async Task Attempts_outlive_a_kill_with_any_save_that_is_answered_and_dead_letters_as_soon_as_they_are_seen()
     {
         await Killed(async () =>
         {
@@ -63,9 +63,8 @@ public sealed class SubscriberKillTests : IDisposable
             var (first, second) = (await Poll()) switch { var both => (both[0], both[1]) };
             await Nack(first);
             Assert.Equal([1], (await Poll("&wait=30")).Select(NumberOf));
-            // What was not answered is on storage within a second: two of them.
-            await Task.Delay(TimeSpan.FromSeconds(2));
-            Assert.Equal([2, 1], (await Pending()).Select(AttemptOf));
+            while (!(await Pending()).Select(AttemptOf).SequenceEqual([2, 1])) await Task.Delay(10);
+            await Put("{}");
         });
         await Killed(async () =>
         {

@@ -43,6 +43,21 @@ public sealed class AdminTests
     }
 
     [Fact]
+    public async Task One_process_names_no_nodes_and_no_owner_of_its_streams()
+    {
+        Assert.SkipWhen(ServerEngine.IsCluster, "A cluster has nodes.");
+        await using var server = await TestServer.Start();
+        foreach (var name in new[] { "a.x", "a.y", "b" }) await server.Publish(name, Given.Event(1));
+        Assert.Equal("""{"nodes":[]}""", (await server.GetJson("/api/admin/nodes")).GetRawText());
+        Assert.Equal("""{"streams":[{"stream":"a.x"}],"more":true}""",
+            (await server.GetJson("/api/admin/streams?prefix=a.&limit=1")).GetRawText());
+        Assert.Equal("""{"streams":[{"stream":"a.y"}],"more":false}""",
+            (await server.GetJson("/api/admin/streams?prefix=a.&after=a.x")).GetRawText());
+        (await server.Get("/api/admin/streams?limit=0")).MustRefuse(400, "INVALID_INPUT");
+        Assert.False((await server.GetJson("/api/streams/b")).TryGetProperty("node", out _));
+    }
+
+    [Fact]
     public async Task The_metrics_follow_every_subscriber_and_let_go_of_those_that_leave()
     {
         Assert.SkipWhen(ServerEngine.IsCluster, "A node counts the subscribers that live on it.");

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Storage;
@@ -16,6 +17,9 @@ public class FailingLog : DispatchProxy
 
     public bool Fails { get; set; }
 
+    /// <summary>What it was given to save of subscribers.</summary>
+    public ConcurrentQueue<SubscriberWrite> Saves { get; } = new();
+
     public IEventLog Log => (IEventLog)(object)this;
 
     public static FailingLog Over(IEventLog inner)
@@ -28,6 +32,7 @@ public class FailingLog : DispatchProxy
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         if (Fails && !s_reads.Contains(targetMethod!.Name)) throw new LogUnavailableException("No space is left.");
+        if (args?.OfType<SubscriberWrite>().FirstOrDefault() is { } save) Saves.Enqueue(save);
         return targetMethod!.Invoke(_inner, args);
     }
 }

@@ -10,9 +10,11 @@ internal sealed class RawConnection : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly TcpClient _client;
+    private readonly Stream _bytes;
     private readonly BufferedStream _input;
 
-    private RawConnection(TcpClient client) => (_client, _input) = (client, new BufferedStream(client.GetStream()));
+    private RawConnection(TcpClient client, Stream bytes) =>
+        (_client, _bytes, _input) = (client, bytes, new BufferedStream(bytes));
 
     /// <param name="address">The server's.</param>
     /// <param name="receiveBuffer">Of the socket: small ones make a reader that soon takes nothing.</param>
@@ -21,12 +23,12 @@ internal sealed class RawConnection : IDisposable
         var client = new TcpClient { NoDelay = true };
         if (receiveBuffer is { } bytes) client.ReceiveBufferSize = bytes;
         await client.ConnectAsync(address.Host, address.Port);
-        return new RawConnection(client);
+        return new RawConnection(client, await TestPath.Secured(client.GetStream(), address));
     }
 
-    public async Task Send(string text) => await _client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(text));
+    public async Task Send(string text) => await _bytes.WriteAsync(Encoding.UTF8.GetBytes(text));
 
-    public async Task Send(ReadOnlyMemory<byte> bytes) => await _client.GetStream().WriteAsync(bytes);
+    public async Task Send(ReadOnlyMemory<byte> bytes) => await _bytes.WriteAsync(bytes);
 
     /// <summary>A whole request, with <c>Host</c> and, for a body, <c>Content-Length</c>.</summary>
     public Task Request(string method, string path, string? body = null, string headers = "") =>

@@ -31,6 +31,19 @@ internal sealed class ServerEngine : IAsyncDisposable
             cancel: TestContext.Current.CancellationToken));
     }
 
+    /// <summary>One over a copy of what is stored now.</summary>
+    public async Task<ServerEngine> Crashed()
+    {
+        var copy = Directory.CreateDirectory(Path.Combine(_folder!, "copy")).FullName;
+        foreach (var path in Directory.GetFiles(_folder!).Where(path => new FileInfo(path).Length > 0))
+        {
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            await using var copied = File.Create(Path.Combine(copy, Path.GetFileName(path)));
+            await file.CopyToAsync(copied);
+        }
+        return new ServerEngine(copy);
+    }
+
     public ValueTask DisposeAsync()
     {
         if (_folder is not null) Directory.Delete(_folder, recursive: true);

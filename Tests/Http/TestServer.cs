@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansEvents.Api;
-using OrleansEvents.Tests.Host;
 using Xunit;
 
 namespace OrleansEvents.Tests.Http;
@@ -24,7 +23,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Uri Address => Running.Address;
 
-    /// <summary>HTTP/1.1, without a time limit that a busy machine could meet. Another after a restart.</summary>
+    /// <summary>Without a time limit that a busy machine could meet. Another after a restart.</summary>
     public HttpClient Http { get; private set; } = new();
 
     /// <summary>Over a store in memory: for what needs no restart.</summary>
@@ -52,6 +51,10 @@ internal sealed class TestServer : IAsyncDisposable
         if (_running is { } running) await running.DisposeAsync();
         _running = null;
     }
+
+    /// <summary>Another server over what is stored now, as if this one had been killed. This one goes on with what
+    /// counts for nothing any more.</summary>
+    public async Task<TestServer> Crashed() => await Begin(await _engine.Crashed(), [], null);
 
     public Task<RawConnection> Connect() => RawConnection.Open(Address);
 
@@ -122,10 +125,15 @@ internal sealed class TestServer : IAsyncDisposable
 
     private async Task Run()
     {
-        _running = await _engine.Start(
-            ["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:OrleansEvents", "Warning"], _options, _services);
-        Http = Running.Client(HttpVersion.Version11);
-        Http.Timeout = TimeSpan.FromSeconds(60);
+        // How long things take on a busy machine is not what most tests are about.
+        _running = await _engine.Start([.. TestPath.Options, "--Logging:LogLevel:OrleansEvents", "Warning",
+            "--Operations:Timeout", "50", "--Operations:SimpleTimeout", "50"], _options, services =>
+        {
+            TestLog.AddTo(services);
+            TestPath.Certify(services);
+            _services?.Invoke(services);
+        });
+        Http = TestPath.Client(Address, TimeSpan.FromSeconds(60));
     }
 }
 

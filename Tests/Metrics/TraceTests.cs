@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,7 +15,7 @@ namespace OrleansEvents.Tests.Metrics;
 /// <summary>The spans of an event's way. A test looks at its own trace: others listen to the same source.</summary>
 public sealed partial class TraceTests
 {
-    private const string Publisher = "b9c7c989f97918e1";
+    private const string Publisher = Trace.Publisher;
 
     [Fact]
     public async Task One_publish_makes_the_documented_spans_in_their_order()
@@ -113,8 +111,8 @@ public sealed partial class TraceTests
     {
         const string Parent = $"00-0af7651916cd43dd8448eb211c80319c-{Publisher}-01";
         var text = end.Replace("PARENT", Parent, StringComparison.Ordinal);
-        Assert.Null(Spans.ContextOf(Encoding.UTF8.GetBytes($"data: {{\"data\":\"x{text}\"}}\n\n")));
-        Assert.NotNull(Spans.ContextOf(Encoding.UTF8.GetBytes(
+        Assert.Null(EventTrace.ContextOf(Encoding.UTF8.GetBytes($"data: {{\"data\":\"x{text}\"}}\n\n")));
+        Assert.NotNull(EventTrace.ContextOf(Encoding.UTF8.GetBytes(
             $"data: {{\"data\":\"x\",\"traceparent\":\"{Parent}\"}}\n\n")));
     }
 
@@ -138,37 +136,4 @@ public sealed partial class TraceTests
 
     [GeneratedRegex(@"^\| `(\w+)` \| `[\w.]+\.cs` ", RegexOptions.Multiline)]
     private static partial Regex Rows();
-
-    /// <summary>A publisher's trace, and the spans of the server in it.</summary>
-    private sealed class Trace : IDisposable
-    {
-        private readonly ActivityTraceId _id = ActivityTraceId.CreateRandom();
-        private readonly ActivityListener _listener;
-
-        public Trace()
-        {
-            _listener = new ActivityListener
-            {
-                ShouldListenTo = static source => source.Name == Spans.SourceName,
-                Sample = static (ref _) => ActivitySamplingResult.AllDataAndRecorded,
-                ActivityStarted = span =>
-                {
-                    if (span.TraceId == _id) Started.Enqueue(span);
-                },
-                ActivityStopped = span =>
-                {
-                    if (span.TraceId == _id) Stopped.Enqueue(span);
-                },
-            };
-            ActivitySource.AddActivityListener(_listener);
-        }
-
-        public string Parent => $"00-{_id.ToHexString()}-{Publisher}-01";
-
-        public ConcurrentQueue<Activity> Started { get; } = new();
-
-        public ConcurrentQueue<Activity> Stopped { get; } = new();
-
-        public void Dispose() => _listener.Dispose();
-    }
 }

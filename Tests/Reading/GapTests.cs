@@ -81,14 +81,13 @@ public sealed class GapTests
     [Fact]
     public async Task After_a_crash_there_is_a_gap_and_what_survived_follows()
     {
-        Assert.SkipWhen(ServerEngine.IsCluster, "It copies a data folder: nodes are killed in tests of their own.");
         await using var server = await TestServer.StartOnDisk();
         await server.Numbers("s", 1, 2);
         await server.Numbers("s", 3, 3, critical: true);
         await server.Numbers("s", 4, 4);
         await using var before = await SseReader.Stream(server, "s");
         var events = await before.Events(4);
-        await using var crashed = await Crash(server);
+        await using var crashed = await server.Crashed();
         await using var reader = await SseReader.Stream(crashed, "s", lastEventId: events[1].Id);
         var gap = await reader.Next("gap");
         MustBe(gap, "restart", events[1].Id, null);
@@ -123,14 +122,13 @@ public sealed class GapTests
     [Fact]
     public async Task A_durable_stream_makes_no_gap_even_after_a_crash_and_is_read_back_from_storage()
     {
-        Assert.SkipWhen(ServerEngine.IsCluster, "It copies a data folder: nodes are killed in tests of their own.");
         await using var server = await TestServer.StartOnDisk();
         await server.Configure("s", """{"durable":true,"buffer":5}""");
         await server.Numbers("s", 1, 40);
         await using var before = await SseReader.Stream(server, "s", "after=0");
         var events = await before.Events(40);
         Assert.Equal(1.To(40), events.Numbers());
-        await using var crashed = await Crash(server);
+        await using var crashed = await server.Crashed();
         await using var reader = await SseReader.Stream(crashed, "s", lastEventId: events[2].Id);
         await crashed.Numbers("s", 41, 60);
         Assert.Equal(4.To(60), (await reader.Events(57)).Numbers());
@@ -190,23 +188,5 @@ public sealed class GapTests
         Assert.Equal(after, gap.Json.GetProperty("after").GetString());
         var said = gap.Json.GetProperty("missed");
         Assert.Equal(missed, said.ValueKind == JsonValueKind.Null ? null : said.GetInt64());
-    }
-
-    /// <summary>A server over a copy of what is on the disk now, as if the first had been killed.</summary>
-    private static async Task<TestServer> Crash(TestServer server)
-    {
-        var folder = server.Running.Options.Storage.Data;
-        var copy = Directory.CreateDirectory(Path.Combine(folder, "copy")).FullName;
-        foreach (var file in Directory.GetFiles(folder).Where(file => new FileInfo(file).Length > 0))
-            await File.WriteAllBytesAsync(Path.Combine(copy, Path.GetFileName(file)), await ReadShared(file));
-        return await TestServer.Start("--store", "sqlite", "--data", copy);
-    }
-
-    private static async Task<byte[]> ReadShared(string path)
-    {
-        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var bytes = new MemoryStream();
-        await file.CopyToAsync(bytes);
-        return bytes.ToArray();
     }
 }

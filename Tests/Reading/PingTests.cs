@@ -105,25 +105,6 @@ public sealed class PingTests
         }
     }
 
-    [Theory]
-    [InlineData("ping", "")]
-    [InlineData("ping", "{}")]
-    [InlineData("ping", """{"id":1}""")]
-    [InlineData("ping", """{"id":""}""")]
-    [InlineData("ping", """{"id":"x","more":1}""")]
-    [InlineData("ping", """["x"]""")]
-    [InlineData("ping", """{"id":"\ud800"}""")]
-    [InlineData("pong", "")]
-    [InlineData("pong", "{")]
-    [InlineData("test", """{"id":null}""")]
-    public async Task What_names_no_id_is_refused(string what, string body)
-    {
-        await using var server = await TestServer.Start();
-        await using var reader = await SseReader.Stream(server, "s");
-        (await server.Post($"/api/connections/{await reader.Connected()}/{what}", body))
-            .MustRefuse(400, "INVALID_INPUT");
-    }
-
     [Fact]
     public async Task Ids_are_bounded()
     {

@@ -41,7 +41,7 @@ public sealed class ShutdownTests
     {
         await using var server = await TestServer.Start("--Shutdown:Drain", "60");
         await server.Numbers("s", 1, 1);
-        using var http = new HttpClient { BaseAddress = server.Address };
+        using var http = TestPath.Client(server.Address, SseReader.Patience);
         var held = http.GetAsync("/api/streams/s/events?after=$&wait=30");
         using var lease = (await server.Engine().Follow("s")).Value!;
         await Given.Until(() => lease.Feed.Watchers == 1);
@@ -59,7 +59,7 @@ public sealed class ShutdownTests
         var started = new TaskCompletionSource();
         async Task Publish(int publisher)
         {
-            using var http = new HttpClient { BaseAddress = server.Address };
+            using var http = TestPath.Client(server.Address, SseReader.Patience);
             for (var i = publisher * 100_000; ; i++)
             {
                 using var body = new StringContent(

@@ -1,11 +1,6 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Tests.Http;
 
@@ -16,12 +11,9 @@ namespace OrleansEvents.Tests.Reading;
 internal sealed class SlowReader(IDisposable connection, StreamReader answer) : IDisposable
 {
     public static readonly string Data = $"\"{new string('x', 10_000)}\"";
-    private const string Name = "CN=localhost";
 
     /// <summary>A server with an address for plain text and one for TLS, with ways as they are named here.</summary>
-    public static Task<TestServer> Server(string way, params string[] options) => TestServer.StartWith(
-        services => services.Configure<KestrelServerOptions>(kestrel =>
-            kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = Certificate())),
+    public static Task<TestServer> Server(string way, params string[] options) => TestServer.Start(
         ["--urls", "http://127.0.0.1:0;https://127.0.0.1:0", "--Sse:DirectSend", way == "pipe" ? "false" : "true",
             .. options]);
 
@@ -32,14 +24,7 @@ internal sealed class SlowReader(IDisposable connection, StreamReader answer) : 
         // A small window makes a reader that soon takes nothing.
         var client = new TcpClient { NoDelay = true, ReceiveBufferSize = 4096 };
         await client.ConnectAsync(address.Host, address.Port);
-        Stream bytes = client.GetStream();
-        if (way == "tls")
-        {
-            var secured = new SslStream(bytes, false, (_, certificate, _, _) =>
-                certificate?.Subject == Name);
-            await secured.AuthenticateAsClientAsync("localhost");
-            bytes = secured;
-        }
+        var bytes = await TestPath.Secured(client.GetStream(), address);
         await bytes.WriteAsync(Encoding.ASCII.GetBytes(
             $"GET /api/streams/{stream}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"));
         return new SlowReader(client, new StreamReader(bytes));
@@ -48,14 +33,24 @@ internal sealed class SlowReader(IDisposable connection, StreamReader answer) : 
     /// <summary>Publishes until the only connection takes nothing more.</summary>
     public static async Task<SlowReader> Stalled(TestServer server, string stream)
     {
-        var reader = await Open(server, stream);
+        var reader = await Open(server, stream, TestPath.Name == "h2" ? "http2" : "direct");
         await server.Left(1);
+        await Stall(server, server.Connections().All.Single(), Data, 50);
+        return reader;
+    }
+
+    /// <summary>Publishes until a connection takes nothing more, or is closed.</summary>
+    public static async Task Stall(TestServer server, SseConnection connection, string data, int atOnce)
+    {
+        var (since, rounds) = (connection.BlockedSinceMs, 0);
+        // Again and again the same wait: the server's pipe, too, waits now and then for a thread to empty it.
         await Given.Until(async () =>
         {
-            for (var i = 0; i < 50; i++) await server.Engine().PublishFast(stream, Data);
-            return server.Connections().All.Single().BlockedSinceMs is not null;
+            for (var i = 0; i < atOnce; i++) await server.Engine().PublishFast(connection.Streams, data);
+            var now = connection.BlockedSinceMs;
+            (since, rounds) = (now, now is not null && now == since ? rounds + 1 : 0);
+            return rounds == 20 || connection.IsClosed;
         });
-        return reader;
     }
 
     /// <summary>The next line that holds a text.</summary>
@@ -84,13 +79,5 @@ internal sealed class SlowReader(IDisposable connection, StreamReader answer) : 
         request.Headers.Accept.ParseAdd("text/event-stream");
         var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         return new SlowReader(http, new StreamReader(await answer.Content.ReadAsStreamAsync()));
-    }
-
-    private static X509Certificate2 Certificate()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var made = new CertificateRequest(Name, key, HashAlgorithmName.SHA256)
-            .CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
-        return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
     }
 }

@@ -57,6 +57,38 @@ public sealed class SlowReaderTests
         Assert.Equal((1, 0, 1), (counts.SlowClientDrops.Total, counts.Disconnects.Total, counts.ErrorCount));
     }
 
+    [Theory]
+    [InlineData("direct")]
+    [InlineData("pipe")]
+    [InlineData("http2")]
+    [InlineData("tls")]
+    public async Task Beyond_what_may_wait_for_slow_readers_the_slowest_is_closed(string way)
+    {
+        const int Most = 4 << 20;
+        await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "3600", "--Limits:UnsentBytes",
+            $"{Most}", "--Limits:EventBytes", "1000000");
+        var (unsent, counts) = (server.Connections().Unsent, server.Connections().Counts);
+        var readers = new List<SlowReader>();
+        // Each waits with an event of its own stream, or what is left of one, until they are too many.
+        while (counts.SlowClientDrops.Total == 0)
+        {
+            Assert.InRange(readers.Count, 0, 200);
+            var stream = $"s{readers.Count}";
+            // Of different lengths, so that the kernel does not leave as little of each.
+            var data = $"\"{new string('x', 100_000 + readers.Count % 17 * 47_000)}\"";
+            readers.Add(await SlowReader.Open(server, stream, way));
+            await server.Left(readers.Count);
+            await SlowReader.Stall(server, server.Connections().All.Single(each => each.Streams == stream), data, 4);
+            Assert.InRange(unsent.Total, 0, Most);
+        }
+        // The one that was slow for longest, and not those that are slow for less.
+        await Given.Until(() => server.Connections().All.All(each => each.Streams != "s0"));
+        Assert.InRange(counts.SlowClientDrops.Total, 1, readers.Count / 2);
+        foreach (var reader in readers) reader.Dispose();
+        await server.Left(0);
+        Assert.Equal(0, unsent.Total);
+    }
+
     [Fact]
     public async Task A_reader_that_leaves_is_let_go()
     {

@@ -51,12 +51,7 @@ internal sealed class SseReader : IAsyncDisposable
     public static async Task<SseReader> Open(Uri address, string path, string? lastEventId = null,
         Version? version = null)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxResponseDrainSize = 0 })
-        {
-            BaseAddress = address,
-            DefaultRequestVersion = version ?? HttpVersion.Version11,
-            Timeout = Patience,
-        };
+        var http = TestPath.Client(address, Patience, version);
         using var request = new HttpRequestMessage(HttpMethod.Get, path)
         {
             Version = http.DefaultRequestVersion,
@@ -78,7 +73,8 @@ internal sealed class SseReader : IAsyncDisposable
         var limit = Limit();
         while (await Next(limit) is { } frame)
             if (condition(frame)) return frame;
-        throw new IOException($"The answer of {Frames.Count} frames ended: {string.Join('\n', Frames.TakeLast(5))}");
+        throw new IOException(
+            $"The answer {(int)Status} of {Frames.Count} frames ended: {string.Join('\n', Frames.TakeLast(5))}");
     }
 
     /// <summary>The next frame with this name; null: the next event.</summary>

@@ -92,6 +92,19 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given) return given;
         if (Binaries() is not { } binaries) return null;
+        // Another program may take the port while the folder is made.
+        for (var tries = 3; ; tries--)
+        {
+            var connection = Start(binaries);
+            if (await IsAnswering(connection)) return connection;
+            if (tries == 1 || !await PortIsTaken())
+                throw new InvalidOperationException($"PostgreSQL did not start: {await Log()}");
+            await DisposeAsync();
+        }
+    }
+
+    private string Start(string binaries)
+    {
         _folder = Directory.CreateTempSubdirectory("events-postgres-").FullName;
         var port = FreePort();
         _shell = Process.Start(new ProcessStartInfo("/bin/sh",
@@ -99,23 +112,20 @@ public sealed class PostgresServer : IAsyncDisposable
         {
             RedirectStandardInput = true,
         })!;
-        var connection = $"Host=127.0.0.1;Port={port};Username=events;Database=postgres";
-        await UntilItAnswers(connection);
-        return connection;
+        return $"Host=127.0.0.1;Port={port};Username=events;Database=postgres";
     }
 
-    private async Task UntilItAnswers(string connection)
+    private async Task<bool> IsAnswering(string connection)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
-            if (_shell!.HasExited || limit.IsCancellationRequested)
-                throw new InvalidOperationException($"PostgreSQL did not start: {await Log()}");
+            if (_shell!.HasExited || limit.IsCancellationRequested || await PortIsTaken()) return false;
             try
             {
                 await using var source = NpgsqlDataSource.Create(connection);
                 await using var open = await source.OpenConnectionAsync(limit.Token);
-                return;
+                return true;
             }
             catch (NpgsqlException)
             {
@@ -123,6 +133,9 @@ public sealed class PostgresServer : IAsyncDisposable
             }
         }
     }
+
+    private async Task<bool> PortIsTaken() =>
+        (await Log()).Contains("Address already in use", StringComparison.Ordinal);
 
     private async Task<string> Log()
     {

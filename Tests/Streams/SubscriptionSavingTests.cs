@@ -150,6 +150,105 @@ public sealed class SubscriptionSavingTests
     }
 
     [Fact]
+    public void An_ordinary_event_that_a_buffer_holds_over_a_restart_is_owed_no_more_and_on_the_line_as_any()
+    {
+        var under = new SubscriptionUnderTest(SubscriberPolicy.Default with { OwesAll = true });
+        under.Change(policy => policy);
+        under.Publish();
+        under.Publish(critical: false, durable: false);
+        under.Store.Events.Add(2, new ShownEvent(2, under.Now.UnixMs, Critical: false, Durable: false, null));
+        under.Save();
+        under.Restart();
+        Assert.Equal([1], under.Pending);
+        Assert.Equal(LineCarry.Plain, under.State.OnLine(under.State.Attach(), 2, isCritical: false,
+            isDurable: false));
+    }
+
+    [Fact]
+    public void A_save_is_due_at_once_for_what_people_wait_for_later_for_the_rest_and_after_a_failure_not_before()
+    {
+        var (under, second) = (new SubscriptionUnderTest(), TimeSpan.FromSeconds(1));
+        Assert.Equal(long.MaxValue, under.State.NextSaveMs(second, under.Now));
+        under.Publish();
+        under.Receive(under.Attach());
+        Assert.Equal(1000, under.State.NextSaveMs(second, under.Now));
+        under.State.BeginAcknowledge(1);
+        Assert.Equal(0, under.State.NextSaveMs(second, under.Now));
+        under.Save(happens: false, succeeds: false);
+        under.Pass(0.4);
+        Assert.Equal(1400, under.State.NextSaveMs(second, under.Now));
+        under.State.BeginAcknowledge(1);
+        Assert.Equal(1000, under.State.NextSaveMs(second, under.Now));
+        under.Save();
+        Assert.Equal(long.MaxValue, under.State.NextSaveMs(second, under.Now));
+    }
+
+    [Fact]
+    public void What_a_cursor_acknowledges_is_named_by_the_ids_of_its_events_and_nothing_where_connections_compete()
+    {
+        var under = new SubscriptionUnderTest();
+        under.Publish(4);
+        under.Receive(under.Attach());
+        var history = StreamHistory.None with
+        {
+            Epochs = [new EpochRecord(7, 1, 2, true), new EpochRecord(9, 3, null, false)],
+        };
+        var done = under.State.BeginAcknowledge(new AckRequest(null, new Cursor(9, 3)), history);
+        Assert.Equal([new Cursor(7, 1), new Cursor(7, 2), new Cursor(9, 3)],
+            done.Value!.Select(each => Cursor.TryParse(each.Id, out var id) ? id : default));
+        under.Save();
+        under.Change(policy => policy with { Mode = SubscriberMode.Compete });
+        Assert.Equal(ErrorCode.InvalidInput,
+            under.State.BeginAcknowledge(new AckRequest(null, new Cursor(9, 4)), history).Refusal?.Code);
+        Assert.Equal([4], under.Pending);
+    }
+
+    [Fact]
+    public void Since_when_a_webhook_fails_is_kept_over_restarts_until_it_takes_an_event_or_is_set_again()
+    {
+        var (under, failing) = (new SubscriptionUnderTest(), new PushFailing(5, 7));
+        SetUrl("https://one.example/");
+        under.Publish(3);
+        Fail();
+        Assert.Equal(failing, under.State.Failing);
+        under.Receive(under.Attach(isPush: true));
+        under.Acknowledge(2);
+        Assert.Null(under.State.Failing);
+        under.Restart();
+        Assert.Null(under.State.Failing);
+
+        Fail();
+        SetUrl("https://one.example/");
+        Assert.Equal(failing, under.State.Failing);
+        SetUrl("https://two.example/");
+        Assert.Null(under.State.Failing);
+        under.Restart();
+        Assert.Null(under.State.Failing);
+
+        Fail();
+        under.State.BeginDisable("http 500");
+        under.Save();
+        Assert.Equal(failing, under.State.Failing);
+        SetUrl("https://two.example/");
+        under.Restart();
+        Assert.Null(under.State.Failing);
+
+        void SetUrl(string url) => under.Change(policy => policy with
+        {
+            Webhook = new WebhookPolicy { Url = url, Secret = "s" },
+        });
+
+        void Fail()
+        {
+            under.Pass(10);
+            under.Receive(under.Attach(isPush: true));
+            under.State.Nack([1], null, "http 500", under.Now, failing);
+            under.Save();
+            under.Restart();
+        }
+    }
+
+    [Fact]
     public void An_ordinary_event_whose_acknowledgement_failed_is_not_owed_for_ever()
     {
         var under = new SubscriptionUnderTest(SubscriberPolicy.Default with { OwesAll = true });

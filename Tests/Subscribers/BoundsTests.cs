@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using OrleansEvents.Storage.Memory;
+using OrleansEvents.Streams;
 using OrleansEvents.Tests.Http;
 using OrleansEvents.Tests.Reading;
 using Xunit;
@@ -179,6 +181,28 @@ public sealed class BoundsTests
         Assert.Equal("made", Assert.Single(left.EnumerateArray()).GetProperty("subscriber").GetString());
         // Forgotten, not removed: it may come again.
         Assert.Equal([1], (await away.Poll()).NumbersOf());
+    }
+
+    [Fact]
+    public async Task One_that_comes_back_while_it_is_being_forgotten_is_there_after_a_restart()
+    {
+        Assert.SkipWhen(ServerEngine.IsCluster, "There it is not known to be gone before its row is.");
+        await using var memory = new MemoryEventLog();
+        var log = StallingLog.Over(memory);
+        await using var server = await TestServer.StartWith(services => services.AddSingleton(log.Log),
+            "--Subscribers:ExpireAfter", "0.05");
+        var named = new Named(server);
+        await named.Critical(1, 1);
+        log.Stall(nameof(IEventLog.RemoveSubscriber));
+        await named.Poll();
+        await Eventually.True(async () => (await server.Get(named.Path)).Status == HttpStatusCode.NotFound);
+        var coming = named.Set("""{"maxAttempts":7}""");
+        await Eventually.True(async () => (await server.GetJson("/api/streams/s")).GetProperty("subscribers")
+            .GetArrayLength() == 1);
+        log.GoOn();
+        await coming;
+        await server.Restart();
+        Assert.Equal(7, (await named.Describe()).GetProperty("policy").GetProperty("maxAttempts").GetInt32());
     }
 
     [Fact]

@@ -117,9 +117,9 @@ public sealed class OwedTests
     }
 
     [Fact]
-    public async Task Ordinary_events_are_owed_for_a_while_and_in_memory_only()
+    public async Task Ordinary_events_are_owed_for_a_while()
     {
-        await using var server = await TestServer.StartOnDisk("--Subscribers:OrdinaryAge", "0.5");
+        await using var server = await TestServer.Start("--Subscribers:OrdinaryAge", "2");
         var named = new Named(server);
         await named.Set("""{"owed":"all","ackWait":0.05,"backoff":[0.001],"maxAttempts":100}""");
         await using var reader = await named.Read();
@@ -135,10 +135,24 @@ public sealed class OwedTests
         await Eventually.True(async () => (await named.Pending()).NumbersOf() is [3]);
         Assert.Equal(0, await named.Number("deadLetters"));
         Assert.Equal(1, await named.Statistic("abandoned"));
-        await named.Ordinary(4, 4);
-        Assert.Contains(4, (await named.Pending()).NumbersOf());
+    }
+
+    [Fact]
+    public async Task Ordinary_events_are_owed_in_memory_only_though_a_stop_keeps_the_buffer()
+    {
+        await using var server = await TestServer.StartOnDisk();
+        var named = new Named(server);
+        await named.Set("""{"owed":"all"}""");
+        await named.Ordinary(1, 2);
+        await named.Critical(3, 3);
+        Assert.Equal([1, 2, 3], (await named.Pending()).NumbersOf());
         await server.Restart();
         Assert.Equal([3], (await named.Pending()).NumbersOf());
+        await named.Ordinary(4, 4);
+        Assert.Equal([3, 4], (await named.Pending()).NumbersOf());
+        // They are on the line, as for anybody.
+        await using var reader = await named.Read("after=0");
+        Assert.Equal([3, 4, 1, 2], (await reader.Events(4)).Numbers());
     }
 
     [Fact]

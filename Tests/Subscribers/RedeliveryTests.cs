@@ -1,5 +1,8 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using OrleansEvents.Storage.Memory;
 using OrleansEvents.Tests.Http;
 using OrleansEvents.Tests.Reading;
 using Xunit;
@@ -8,6 +11,19 @@ namespace OrleansEvents.Tests.Subscribers;
 
 public sealed class RedeliveryTests
 {
+    [Fact]
+    public async Task Attempts_are_saved_though_nobody_waits_for_that()
+    {
+        await using var memory = new MemoryEventLog();
+        var log = FailingLog.Over(memory);
+        await using var server = await TestServer.StartWith(services => services.AddSingleton(log.Log));
+        var named = new Named(server);
+        await named.Critical(1, 1);
+        await named.Poll();
+        await Eventually.True(() => Task.FromResult(log.Saves.Any(save =>
+            Encoding.UTF8.GetString(save.State.Span).Contains("\"tries\":[[1,[1,1]]]", StringComparison.Ordinal))));
+    }
+
     [Fact]
     public async Task What_is_not_acknowledged_in_time_comes_again_beside_the_line_with_its_attempt()
     {

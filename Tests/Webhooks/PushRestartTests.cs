@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OrleansEvents.Api.Embedded;
+using OrleansEvents.Api.Webhooks;
 using OrleansEvents.Storage.Memory;
 using OrleansEvents.Streams;
 using OrleansEvents.Tests.Http;
@@ -50,7 +52,8 @@ public sealed class PushRestartTests
         Assert.False(stopped.IsCompleted);
         release.SetResult();
         await stopped;
-        Assert.Single(receiver.Requests);
+        // The node that stops last may take over the other's.
+        if (!ServerEngine.IsCluster) Assert.Single(receiver.Requests);
 
         await server.Restart();
         await server.UntilPushed();
@@ -61,21 +64,21 @@ public sealed class PushRestartTests
     [Fact]
     public async Task The_engine_stops_after_what_was_under_way_is_acknowledged()
     {
+        Assert.SkipWhen(ServerEngine.IsCluster, "It looks at the embedded engine's place among what stops.");
         var release = new TaskCompletionSource();
         await using var receiver = new WebhookReceiver(async (_, connection) =>
         {
             await release.Task;
-            // Long enough for an engine that does not wait to be gone.
-            await Task.Delay(TimeSpan.FromSeconds(0.2));
             await WebhookReceiver.AnswerStatus(connection, 200);
         });
-        IEventStreams? streams = null;
-        var owed = -1;
+        (IEventStreams? streams, WebhookPushers? pushers) = (null, null);
+        var (owed, waits) = (-1, false);
         await using var server = await PushServer.StartWith(services =>
         {
             // The services stop in the reverse order: this one is the first to, the other the last before the engine.
             services.AddSingleton<IHostedService>(new AtStop(() =>
             {
+                waits = !pushers!.StopAsync(CancellationToken.None).IsCompleted;
                 release.SetResult();
                 return Task.CompletedTask;
             }));
@@ -84,10 +87,12 @@ public sealed class PushRestartTests
                 async () => owed = (await streams!.DescribeSubscriber("orders", "hook")).Value!.Pending)));
         });
         streams = server.Running.App.Services.GetRequiredService<IEventStreams>();
+        pushers = server.Running.App.Services.GetRequiredService<WebhookPushers>();
         await server.Webhook(receiver);
         await server.PublishCritical(0, 1);
         await Eventually.True(() => Task.FromResult(receiver.Requests.Count == 1));
         await server.Stop();
+        Assert.True(waits);
         Assert.Equal(0, owed);
     }
 
@@ -106,9 +111,10 @@ public sealed class PushRestartTests
         await server.Restart();
         await server.UntilPushed();
         var requests = receiver.Requests.ToArray();
-        Assert.Equal(2, requests.Length);
-        Assert.EndsWith(",\"attempt\":2}", requests[1].Text, StringComparison.Ordinal);
-        Assert.Equal(requests[0].Headers["webhook-id"], requests[1].Headers["webhook-id"]);
+        // The node that stops last may try, too.
+        Assert.InRange(requests.Length, 2, ServerEngine.IsCluster ? 3 : 2);
+        Assert.EndsWith($",\"attempt\":{requests.Length}}}", requests[^1].Text, StringComparison.Ordinal);
+        Assert.Single(requests.Select(request => request.Headers["webhook-id"]).Distinct());
     }
 
     [Fact]
@@ -125,6 +131,28 @@ public sealed class PushRestartTests
         Assert.Equal("http 410", (await server.Subscriber()).GetProperty("disabled").GetString());
         Assert.Equal(0, (await server.Subscriber()).GetProperty("connections").GetInt32());
         Assert.Single(receiver.Requests);
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_fails_goes_on_failing_since_then_over_a_restart()
+    {
+        var status = 500;
+        await using var receiver = new WebhookReceiver((_, connection) =>
+            WebhookReceiver.AnswerStatus(connection, Volatile.Read(ref status)));
+        await using var server = await PushServer.StartOnDisk();
+        await server.Webhook(receiver, ",\"backoff\":[0.01],\"maxAttempts\":100");
+        var began = TimeProvider.System.GetUtcNow();
+        await server.PublishCritical(0, 1);
+        await Eventually.True(() => Task.FromResult(receiver.Requests.Count > 2));
+        await server.Stop();
+        var stopped = TimeProvider.System.GetUtcNow();
+        Volatile.Write(ref status, 410);
+        await server.Restart();
+        JsonElement[] told = [];
+        await Eventually.True(async () => (told = [.. (await server.Events("$system")).Where(each =>
+            each.GetRawText().Contains("WEBHOOK_DISABLED", StringComparison.Ordinal))]).Length > 0);
+        Assert.InRange(told[0].GetProperty("data").GetProperty("since").GetDateTimeOffset(),
+            began.AddMilliseconds(-1), stopped);
     }
 
     [Fact]

@@ -39,7 +39,8 @@ public sealed class PushTroubleTests
         foreach (var name in names) await server.Webhook(receiver, stream: name);
         await Task.WhenAll(names.Select(name => server.PublishCritical(0, 20, name)));
         foreach (var name in names) await server.UntilPushed(name);
-        Assert.InRange(receiver.MostUnderWay, 1, 2);
+        // Each node has its own.
+        Assert.InRange(receiver.MostUnderWay, 1, ServerEngine.IsCluster ? 4 : 2);
         Assert.Equal(100, receiver.Requests.Count);
     }
 

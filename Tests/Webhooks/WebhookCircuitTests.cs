@@ -1,5 +1,6 @@
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Webhooks;
+using OrleansEvents.Streams;
 using Xunit;
 
 namespace OrleansEvents.Tests.Webhooks;
@@ -8,14 +9,16 @@ public sealed class WebhookCircuitTests
 {
     private static readonly WebhookResult s_ok = new(WebhookOutcome.Acknowledged, "http 200");
     private static readonly WebhookResult s_failed = new(WebhookOutcome.Failed, "http 500");
-    private readonly WebhookCircuit _circuit = new(new WebhooksOptions
+    private static readonly WebhooksOptions s_options = new()
     {
         EndpointConcurrency = 3,
         CircuitFailures = 3,
         CircuitOpen = TimeSpan.FromMilliseconds(100),
         CircuitOpenMax = TimeSpan.FromMilliseconds(300),
         DisableAfter = TimeSpan.FromMilliseconds(10_000),
-    });
+    };
+
+    private readonly WebhookCircuit _circuit = new(s_options);
 
     [Fact]
     public void Successes_allow_more_at_once_and_a_failure_allows_one()
@@ -85,6 +88,26 @@ public sealed class WebhookCircuitTests
         Take(s_failed, 1000);
         Assert.Equal([CircuitChange.None], Take(s_failed, 1000 + 10_001));
         Assert.Equal(11_001, _circuit.FailingSinceMs(11_001));
+    }
+
+    [Fact]
+    public void One_that_failed_when_the_last_process_ended_goes_on_from_there()
+    {
+        var failing = new PushFailing(995_000, 996_000);
+        var circuit = new WebhookCircuit(s_options, failing, new Instant(1_000_000, 500));
+        Assert.Equal(failing, circuit.Failing(new Instant(1_000_000, 500)));
+        Assert.Equal(CircuitChange.None, circuit.Take(s_failed, 500));
+        Assert.Equal(new PushFailing(995_000, 1_000_000), circuit.Failing(new Instant(1_000_100, 600)));
+        Assert.Equal(CircuitChange.Disabled, circuit.Take(s_failed, 5500));
+        Assert.Equal(-4500, circuit.FailingSinceMs(5500));
+    }
+
+    [Fact]
+    public void One_that_was_sent_nothing_since_long_before_the_last_process_ended_begins_anew()
+    {
+        var circuit = new WebhookCircuit(s_options, new PushFailing(900_000, 994_000), new Instant(1_000_000, 500));
+        Assert.Equal(CircuitChange.None, circuit.Take(s_failed, 500));
+        Assert.Equal(500, circuit.FailingSinceMs(500));
     }
 
     [Fact]

@@ -12,6 +12,7 @@ internal static class PeerHost
     public static Task Main(string[] args)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services.ConfigureHttpJsonOptions(
             o => o.SerializerOptions.TypeInfoResolverChain.Insert(0, PeerJson.Default));

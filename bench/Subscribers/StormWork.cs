@@ -72,6 +72,8 @@ internal sealed class StormWork : IDisposable
             .Select(each => $"\"{each.GetProperty("id").GetString()}\""));
         for (var index = 0; index < Subscribers; index++)
             readers.Add(new StormReader(address, Stream, Population.Name(index)));
+        // Before, nothing is in flight that could be sent back.
+        while (readers.Exists(reader => reader.Received < Events * 200)) await Task.Delay(10);
         await Quietness();
     }
 

@@ -60,7 +60,7 @@ static void expect(const char *what, uint64_t is, uint64_t should_be, size_t ste
 static void feed_in_steps(size_t step, bool data_first)
 {
     struct reader reader = {0};
-    struct shape shape = {0};
+    struct shape shape = {.stride = 1};
     struct tally tally = {0};
     for (size_t at = 0; at < length; at += step)
         sse_feed(&reader, &shape, &tally, text + at, length - at < step ? length - at : step, 0);

@@ -56,3 +56,17 @@ double latency_ms(const struct latencies *all, double quantile)
     }
     return 0;
 }
+
+long process_memory_kb(pid_t pid)
+{
+    char path[64];
+    long pages = 0, resident = -1;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return -1;
+    if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
+        resident = -1;
+    fclose(file);
+    return resident < 0 ? -1 : resident * (sysconf(_SC_PAGESIZE) / 1024);
+}

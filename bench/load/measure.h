@@ -14,6 +14,7 @@ struct latencies {
 
 uint64_t now_ns(void);
 double own_cpu_seconds(void);
+long process_memory_kb(pid_t pid);         // resident, -1 when it cannot be read
 double process_cpu_seconds(pid_t pid);    // user and system of all its threads, -1 when it cannot be read
 
 void latency_add(struct latencies *all, uint64_t ns);

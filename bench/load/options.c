@@ -14,6 +14,10 @@ static const char usage[] =
     "  --pid N          server, for its CPU time       --critical    publish critical events\n"
     "  --bare           POST the data alone            --ready-by-head  no first frame to wait for\n"
     "  --type bench     of the events                  --host NAME   127.0.0.1 in the Host header\n"
+    "  --streams 1      {} in paths is one of so many    --idle 0  seconds before anything is published\n"
+    "  --count N        publish N events, no longer      --expect N  end when each connection has N events\n"
+    "  --tls --http2    for readers                      --publish-port P\n"
+    "  --redis KEY      publish by XADD\n"
     "  --stalled 0      connections that read nothing of --stalled-read PATH\n"
     "Prints one JSON line. Exit: 0, 1 when something was lost or refused, 2 for bad options.\n";
 
@@ -22,7 +26,9 @@ static const struct option names[] = {
     {"connections", 1, 0, 'c'}, {"publishers", 1, 0, 'P'}, {"pipeline", 1, 0, 'l'}, {"batch", 1, 0, 'b'},
     {"size", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"rate", 1, 0, 'R'}, {"warmup", 1, 0, 'W'},
     {"seconds", 1, 0, 'S'}, {"pid", 1, 0, 'i'}, {"critical", 0, 0, 'C'}, {"bare", 0, 0, 'B'},
-    {"ready-by-head", 0, 0, 'h'}, {"stalled", 1, 0, 'x'}, {"stalled-read", 1, 0, 'X'}, {0, 0, 0, 0},
+    {"ready-by-head", 0, 0, 'h'}, {"stalled", 1, 0, 'x'}, {"stalled-read", 1, 0, 'X'}, {"streams", 1, 0, 'm'},
+    {"idle", 1, 0, 'I'}, {"count", 1, 0, 'n'}, {"expect", 1, 0, 'e'}, {"tls", 0, 0, 'T'}, {"http2", 0, 0, '2'},
+    {"publish-port", 1, 0, 'q'}, {"redis", 1, 0, 'd'}, {0, 0, 0, 0},
 };
 
 static void refuse(const char *why)
@@ -35,7 +41,7 @@ static void check(const struct options *o)
 {
     if (o->port <= 0)
         refuse("--port is missing");
-    if (!o->read && !o->publish)
+    if (!o->read && !o->publish && !o->redis)
         refuse("nothing to do: neither --read nor --publish");
     if (o->read && o->connections < 1)
         refuse("--read needs --connections");
@@ -43,6 +49,8 @@ static void check(const struct options *o)
         refuse("--size is 64 or more, --batch, --pipeline and --publishers 1 or more");
     if (o->stalled < 0 || (o->stalled && !o->stalled_read))
         refuse("--stalled needs --stalled-read");
+    if (o->streams < 1 || o->streams > 900000 || (o->streams > 1 && o->read && o->publish && o->rate <= 0))
+        refuse("--streams is 1 to 900000; read and published, it needs --rate");
     if (o->read && o->window < o->batch)
         refuse("--window is smaller than --batch");
 }
@@ -51,7 +59,7 @@ struct options options_read(int argc, char **argv)
 {
     struct options o = {
         .host_name = "127.0.0.1", .type = "bench", .publishers = 1, .pipeline = 1, .batch = 1, .size = 200,
-        .window = 4096, .warmup = 5, .seconds = 6,
+        .window = 4096, .streams = 1, .warmup = 5, .seconds = 6,
     };
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
@@ -75,9 +83,30 @@ struct options options_read(int argc, char **argv)
         case 'x': o.stalled = atoi(optarg); break;
         case 'X': o.stalled_read = optarg; break;
         case 'h': o.ready_by_head = true; break;
+        case 'm': o.streams = atoi(optarg); break;
+        case 'I': o.idle = atof(optarg); break;
+        case 'n': o.count = atol(optarg); break;
+        case 'e': o.expect = atol(optarg); break;
+        case 'T': o.tls = true; break;
+        case '2': o.http2 = true; break;
+        case 'q': o.publish_port = atoi(optarg); break;
+        case 'd': o.redis = optarg; break;
         default: refuse("unknown option");
         }
     }
     check(&o);
+    if (!o.publish_port)
+        o.publish_port = o.port;
     return o;
+}
+
+char *options_path(char *at, size_t size, const char *path, int stream)
+{
+    const char *place = strstr(path, "{}");
+    if (!place) {
+        snprintf(at, size, "%s", path);
+        return NULL;
+    }
+    snprintf(at, size, "%.*s%0*d%s", (int)(place - path), path, STREAM_DIGITS, STREAM_FIRST + stream, place + 2);
+    return at + (place - path);
 }

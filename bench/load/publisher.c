@@ -39,6 +39,24 @@ static size_t write_event(char *at, const struct options *o)
     return (size_t)(p - at);
 }
 
+static size_t write_head(struct publisher *p, const struct options *o, size_t body)
+{
+    char path[2048];
+    char *stream = options_path(path, sizeof path, o->publish, 0);
+    if (stream)
+        p->stream = p->request + strlen("POST ") + (stream - path);
+    return (size_t)snprintf(p->request, 4096,
+        "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", path, o->host_name,
+        o->bare ? "text/plain" : o->batch > 1 ? "application/x-ndjson" : "application/json", body);
+}
+
+static size_t write_redis_head(struct publisher *p, const struct options *o)
+{
+    return (size_t)snprintf(p->request, 4096,
+        "*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\ne\r\n$%zu\r\n", strlen(o->redis), o->redis,
+        p->event_length);
+}
+
 void publisher_build(struct publisher *p, const struct options *o)
 {
     char *event = malloc((size_t)o->size + 512);
@@ -47,13 +65,13 @@ void publisher_build(struct publisher *p, const struct options *o)
     p->t_at = (size_t)((char *)memmem(event, p->event_length, "\"t\":", 4) + 4 - event);
 
     size_t body = p->event_length * (size_t)o->batch;
-    p->request = malloc(body + 1024);
-    p->head_length = (size_t)snprintf(p->request, 1024,
-        "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", o->publish, o->host_name,
-        o->bare ? "text/plain" : o->batch > 1 ? "application/x-ndjson" : "application/json", body);
-    p->length = p->sent = p->head_length + body;
+    p->request = malloc(body + 4096);
+    p->head_length = o->redis ? write_redis_head(p, o) : write_head(p, o, body);
+    p->length = p->sent = p->head_length + body + (o->redis ? 2 : 0);
     for (int i = 0; i < o->batch; i++)
         memcpy(p->request + p->head_length + (size_t)i * p->event_length, event, p->event_length);
+    if (o->redis)
+        memcpy(p->request + p->length - 2, "\r\n", 2);
     free(event);
 }
 
@@ -78,6 +96,10 @@ void publisher_send(struct publisher *p, const struct options *o, struct publish
 {
     uint64_t now = now_ns();
     char *event = p->request + p->head_length;
+    if (p->stream) {
+        uint64_t turn = (all->next - N_FIRST) / (uint64_t)o->batch % (uint64_t)o->streams;
+        digits_put(p->stream, STREAM_FIRST + turn, STREAM_DIGITS);
+    }
     for (int i = 0; i < o->batch; i++, event += p->event_length) {
         digits_put(event + p->n_at, all->next++, N_DIGITS);
         digits_put(event + p->t_at, t_stamp(now), T_DIGITS);
@@ -103,36 +125,46 @@ static size_t chunked_length(const char *body, const char *end)
     }
 }
 
-// The length of the first whole answer in the buffer, 0 while there is none.
-static size_t answer_length(struct publisher *p)
+// The length of the first whole answer at `answer`, which ends with a zero, 0 while there is none.
+static size_t answer_length(char *answer, const char *end)
 {
-    p->answer[p->answer_length] = 0;
-    char *body = strstr(p->answer, "\r\n\r\n");
+    char *body = strstr(answer, "\r\n\r\n");
     if (!body)
         return 0;
     *body = 0;
-    const char *length = strcasestr(p->answer, "\r\ncontent-length:");
-    bool chunked = strcasestr(p->answer, "\r\ntransfer-encoding: chunked");
+    const char *length = strcasestr(answer, "\r\ncontent-length:");
+    bool chunked = strcasestr(answer, "\r\ntransfer-encoding: chunked");
     *body = '\r';
     body += 4;
-    size_t size = length ? strtoul(length + 17, NULL, 10) : 0, have = (size_t)(p->answer + p->answer_length - body);
-    if (chunked && !(size = chunked_length(body, body + have)))
+    size_t size = length ? strtoul(length + 17, NULL, 10) : 0, have = (size_t)(end - body);
+    if (chunked && !(size = chunked_length(body, end)))
         return 0;
-    return have < size ? 0 : (size_t)(body - p->answer) + size;
+    return have < size ? 0 : (size_t)(body - answer) + size;
 }
 
-static void count_answer(struct publisher *p, const struct options *o, struct published *all, size_t length)
+// $LENGTH, an id; or -, an error.
+static size_t redis_answer_length(const char *answer, const char *end)
+{
+    const char *line = strstr(answer, "\r\n");
+    if (!line)
+        return 0;
+    size_t whole = (size_t)(line + 2 - answer) + (*answer == '$' ? strtoul(answer + 1, NULL, 10) + 2 : 0);
+    return whole <= (size_t)(end - answer) ? whole : 0;
+}
+
+static void count_answer(struct publisher *p, const struct options *o, struct published *all, const char *answer,
+                         size_t length)
 {
     latency_add(&all->latency, now_ns() - p->sent_at[p->oldest]);
     p->oldest = (p->oldest + 1) % PIPELINE_LIMIT;
     p->in_flight--;
-    if (strncmp(p->answer, "HTTP/1.1 2", 10)) {
+    if (o->redis ? *answer != '$' : strncmp(answer, "HTTP/1.1 2", 10)) {
         if (all->refused++ == 0)
-            fprintf(stderr, "publish refused: %.*s\n", (int)(length < 900 ? length : 900), p->answer);
+            fprintf(stderr, "publish refused: %.*s\n", (int)(length < 900 ? length : 900), answer);
         return;
     }
     all->answered += (uint64_t)o->batch;
-    if (memmem(p->answer, length, "\"durable\":true", 14))
+    if (memmem(answer, length, "\"durable\":true", 14))
         all->durable += (uint64_t)o->batch;
 }
 
@@ -144,9 +176,14 @@ void publisher_take(struct publisher *p, const struct options *o, struct publish
     if (n <= 0)
         fail("publish: connection closed");
     p->answer_length += (size_t)n;
-    for (size_t length; p->in_flight && (length = answer_length(p));) {
-        count_answer(p, o, all, length);
-        p->answer_length -= length;
-        memmove(p->answer, p->answer + length, p->answer_length);
+    char *at = p->answer, *end = p->answer + p->answer_length;
+    *end = 0;
+    for (size_t length; p->in_flight; at += length) {
+        length = o->redis ? redis_answer_length(at, end) : answer_length(at, end);
+        if (!length)
+            break;
+        count_answer(p, o, all, at, length);
     }
+    p->answer_length = (size_t)(end - at);
+    memmove(p->answer, at, p->answer_length);
 }

@@ -24,6 +24,7 @@ struct publisher {
     char *request;
     size_t head_length, event_length, length, sent;
     size_t n_at, t_at;                 // within an event's line
+    char *stream;                      // its number in the path, NULL when there is one
     size_t answer_length;
     char answer[RESPONSE_LIMIT];
 };

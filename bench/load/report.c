@@ -46,6 +46,8 @@ void result_print(const struct options *o, const struct result *r)
         o->connections, o->publishers, o->pipeline, o->batch, o->size);
     printf("\"window\":%d,\"rate\":%.1f,\"stalled\":%d,", o->window, o->rate, r->stalled);
     print_rates(r);
+    printf("\"memory_before_kb\":%ld,\"memory_open_kb\":%ld,\"memory_after_kb\":%ld,\"expected_s\":%.3f,",
+        r->memory_before, r->memory_open, r->memory_after, r->expected_s);
     printf("\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"answer_p50_ms\":%.3f,\"answer_p99_ms\":%.3f,",
         latency_ms(&t->latency, 0.5), latency_ms(&t->latency, 0.99),
         latency_ms(&r->published->latency, 0.5), latency_ms(&r->published->latency, 0.99));

@@ -15,6 +15,8 @@ struct snapshot {
 
 struct result {
     struct snapshot from, to;
+    long memory_before, memory_open, memory_after;    // kB: before, with all connections idle, after their events
+    double expected_s;                 // until each connection had what was expected
     int stalled;                       // connections that read nothing and are still open
     uint64_t missing;                  // published, never received
     const struct tally *tally;

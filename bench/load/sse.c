@@ -18,14 +18,14 @@ static bool starts_with(const char *text, size_t length, const char *what)
     return length >= strlen(what) && !memcmp(text, what, strlen(what));
 }
 
-static void count_event(struct reader *r, struct tally *tally, uint64_t n)
+static void count_event(struct reader *r, struct tally *tally, uint64_t n, uint32_t stride)
 {
     if (r->next && n > r->next)
-        tally->lost += n - r->next;
+        tally->lost += (n - r->next) / stride;
     else if (n < r->next)
         tally->repeated++;
     if (n >= r->next)
-        r->next = n + 1;
+        r->next = n + stride;
     r->received++;
     tally->events++;
 }
@@ -73,7 +73,7 @@ static void take_frame(struct reader *r, struct shape *shape, struct tally *tall
     const char *t = after_text(r->carry, r->carried, "\"t\":");
     if (!n || !t || n + N_DIGITS > r->carry + r->carried || t + T_DIGITS > r->carry + r->carried)
         return;    // a comment, or a stray retry:
-    count_event(r, tally, digits_n(n));
+    count_event(r, tally, digits_n(n), shape->stride);
     sample_latency(tally, t, now);
     learn(r, shape, (uint32_t)(n - r->carry), (uint32_t)(t - r->carry));
 }
@@ -111,7 +111,7 @@ static const char *skip_expected(struct reader *r, const struct shape *shape, st
             return p;
         if (!is_next(r, shape, p + head))
             return p;
-        r->next++;
+        r->next += shape->stride;
         r->received++;
         tally->events++;
         sample_latency(tally, p + head + shape->t_at, now);
@@ -210,8 +210,6 @@ void sse_feed(struct reader *r, struct shape *shape, struct tally *tally,
               const char *bytes, size_t length, uint64_t now)
 {
     const char *p = bytes, *end = bytes + length;
-    tally->reads++;
-    tally->bytes += length;
     if (!r->in_body)
         p = take_head(r, tally, p, end);
     while (p < end && !r->closed) {

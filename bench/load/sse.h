@@ -23,7 +23,6 @@ struct tally {
 };
 
 struct reader {
-    int fd;
     bool in_body, chunked, ready, in_size, ignoring, closed;
     uint8_t chunk_head_length;
     char chunk_head[HEAD_LIMIT];          // CRLF, size, CRLF of the chunk being read
@@ -34,8 +33,9 @@ struct reader {
     char *carry;
 };
 
-// What the last event looked like. One for all readers: they are sent the same frames.
+// What the last event looked like. One for all readers: they are sent frames of the same shape.
 struct shape {
+    uint32_t stride;                      // from one event of a stream to its next: 1, or the number of streams
     uint32_t length, n_at, t_at;
     char start[4];
     uint32_t chunk_head_length;           // 0: frames are not each in a chunk of their own

@@ -36,7 +36,6 @@ run_acks() {
         for readers in $acks_readers; do measure_acks "$port" "$readers" "round$round"; done
     done
     stop_server "$pid"
-    report_acks
 }
 
 acks_rate() { median "$scratch/runs.acks.$1.$2" events_per_s; }
@@ -55,7 +54,7 @@ acks_row() {
 report_acks() {
     echo "## Acknowledging: critical events a second that the .NET client reads, and acknowledges durably"
     echo
-    describe_machine | head -1
+    describe_machine
     echo
     echo "$ROUNDS rounds, medians; $acks_events events for one reader, $acks_events_each for each of many; server on" \
         "core $server_core, all readers in one process on core $load_core, each process after a pass of warm-up."

@@ -6,13 +6,19 @@ load_core=1
 
 say() { echo "bench: $*" >&2; }
 
+say_once() {
+    grep -qxF "$*" "$scratch/said" 2>/dev/null && return
+    echo "$*" >>"$scratch/said"
+    say "$*"
+}
+
 # Only what was started here is stopped, whatever way the run ends.
 stop_all() {
     local pid
     for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
     started=()
-    rm -rf "$scratch"
+    rm -rf "$scratch" ${scratch_postgres:+"$scratch_postgres"}
 }
 
 free_port() {
@@ -43,6 +49,15 @@ start_server() {
     exit 1
 }
 
+await_port() {
+    for _ in $(seq 300); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+        sleep 0.1
+    done
+    say "nothing listens on $1"
+    exit 1
+}
+
 stop_server() {
     kill "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
@@ -51,10 +66,16 @@ stop_server() {
 load() { taskset -c $load_core "$out/load/load" --warmup "$WARMUP" --seconds "$MEASURE" --size "$SIZE" "$@"; }
 
 build_load() {
+    [ ! -f "$scratch/built.load" ] || return 0
+    : >"$scratch/built.load"
     make -s -C "$here/load" OUT="$out/load" all check >&2
 }
 
+# Several works need the same.
 build_project() {
+    [ ! -f "$scratch/built.${1//\//.}" ] || return 0
+    : >"$scratch/built.${1//\//.}"
+    [ "$BUILD" = yes ] || return 0
     say "building $1"
     dotnet build "$root/$1" -c Release -v q --nologo -maxcpucount:1 >"$scratch/build.log" 2>&1 && return
     cat "$scratch/build.log" >&2

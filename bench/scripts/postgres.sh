@@ -56,7 +56,6 @@ run_postgres() {
         done
         into_postgres postgres 1 100
     done
-    report_postgres
     stop_all_of_postgres
 }
 
@@ -70,8 +69,7 @@ postgres_rate() { median "$scratch/runs.postgres.$1" answered_per_s; }
 report_postgres() {
     local mode
     echo "## PostgreSQL: events a second that are on its disk before their publisher is answered"
-    echo
-    describe_machine
+    describe_run
     echo
     echo "$postgres_version, as installed, fsync on, on core $load_core; $postgres_callers callers, one event of" \
         "$SIZE bytes each at a time; the program on core $server_core."

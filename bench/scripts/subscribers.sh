@@ -40,7 +40,6 @@ run_subscribers() {
     server_core=0,1 start_server "$port" dotnet "$SERVER" --urls "http://127.0.0.1:$port" --data "$scratch/storm"
     subscribers_work storm storm "http://127.0.0.1:$port" "$storm_seconds"
     stop_server "$server"
-    report_subscribers
 }
 
 # found WORK FIELD
@@ -70,7 +69,7 @@ report_subscribers() {
     local count one
     echo "## Subscribers: 10,000 that are owed 100 events each, and 100,000 retries at once"
     echo
-    describe_machine | head -1
+    describe_machine
     echo
     echo "| 10,000 subscribers, a million owed events | on one stream | on 1,000 |"
     echo "| --- | ---: | ---: |"

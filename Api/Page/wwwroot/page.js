@@ -6,6 +6,7 @@ const mostRows = 500;
 const mostText = 4000;
 const mostStreams = 500;
 const refreshEvery = 3000;
+const mostOwners = 100;
 
 const part = id => document.getElementById(id);
 const tail = part('tail');
@@ -160,16 +161,59 @@ function link(found) {
   anchor.href = addressOf(name);
   anchor.dataset.stream = name;
   const count = found.events ?? found.count;
-  anchor.append(element('span', name), element('span', found.completed ? 'ended' : count ?? '', 'quiet'));
+  const figures = [found.completed ? 'ended' : count, found.node].filter(each => each !== undefined).join(' · ');
+  anchor.append(element('span', name), element('span', figures, 'quiet'));
   item.append(anchor);
   return item;
 }
+
+// ---- The nodes of a cluster; a server of one process has none
+
+let hasNodes;
+
+function nodeRow(node) {
+  const item = document.createElement('li');
+  const figures = node.role === undefined ? node.state
+    : `${node.state}, ${node.role === 'edge' ? 'edge' : `${node.streams} streams`}, ${node.connections} connected`;
+  item.append(element('span', node.node), element('span', figures, 'quiet'));
+  return item;
+}
+
+async function read(path) {
+  const answer = await fetch(path, { cache: 'no-store' });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+async function refreshNodes() {
+  const { nodes } = await read('/api/admin/nodes');
+  hasNodes = nodes.length > 0;
+  part('cluster').hidden = !hasNodes;
+  part('nodes').replaceChildren(...nodes.map(nodeRow));
+}
+
+// The owners of the first streams in the list; without them the list is as it was.
+async function withOwners(streams) {
+  if (hasNodes === false) return streams;
+  try {
+    await refreshNodes();
+    if (!hasNodes) return streams;
+    const { streams: owned } = await read(`/api/admin/streams?limit=${mostOwners}`);
+    const nodes = new Map(owned.map(each => [each.stream, each.node]));
+    return streams.map(each => ({ ...each, node: nodes.get(each.stream) }));
+  } catch {
+    return streams;
+  }
+}
+
+// ---- Both again and again
 
 async function refresh() {
   try {
     const answer = await fetch(`/api/streams?limit=${mostStreams}`, { cache: 'no-store' });
     const page = await answer.json();
     if (!answer.ok) throw new Error(page.detail ?? page.title);
+    page.streams = await withOwners(page.streams);
     const list = part('streams');
     const signature = JSON.stringify(page.streams);
     // Untouched while nothing changed, so that the keyboard's place in the list is kept.

@@ -4,9 +4,16 @@
 stalled_loads="10 paced"
 stalled_count=$((CONNECTIONS / 20))
 
-build_stalled() {
+build_p8() {
     build_load
     build_server
+}
+
+stalled_load() {
+    case $1 in
+        paced) echo --rate 100 ;;
+        *) echo --batch "$1" --window "$window" --pipeline $((window / $1)) ;;
+    esac
 }
 
 # measure_stalled PORT PID LOAD STALLED TAG. What lies in the stream beforehand, more than a socket takes, is read by
@@ -17,15 +24,15 @@ measure_stalled() {
         -d '{"buffer":100000,"bufferBytes":67108864}' "http://127.0.0.1:$port$path"
     curl -sf -o /dev/null -X POST -H 'Content-Type: application/x-ndjson' \
         --data-binary "@$scratch/filler" "http://127.0.0.1:$port$path/events"
-    say "stalled: $count of $CONNECTIONS, $(load_label "$kind") a publish ($5)"
+    say "p8: $count of $CONNECTIONS, $(load_label "$kind") a publish ($5)"
     # shellcheck disable=SC2046
-    load --port "$port" --pid "$pid" --connections $((CONNECTIONS - stalled_count)) $(load_options "$kind") \
+    load --port "$port" --pid "$pid" --connections $((CONNECTIONS - stalled_count)) $(stalled_load "$kind") \
         --stalled "$count" --stalled-read "$path/events?after=0" --read "$path/events?after=\$" \
-        --publish "$path/events" >>"$scratch/runs.stalled.$kind.$count" || [ $? -eq 1 ]
+        --publish "$path/events" >>"$scratch/runs.p8.$kind.$count" || [ $? -eq 1 ]
     curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port$path" || true
 }
 
-run_stalled() {
+run_p8() {
     local port pid kind count round
     for _ in $(seq 40); do
         printf '{"type":"filler","data":"'
@@ -38,18 +45,17 @@ run_stalled() {
     for kind in $stalled_loads; do
         WARMUP=$FIRST_WARMUP MEASURE=1 measure_stalled "$port" "$pid" "$kind" 0 warm
     done
-    rm -f "$scratch"/runs.stalled.*
+    rm -f "$scratch"/runs.p8.*
     for round in $(seq "$ROUNDS"); do
         for kind in $stalled_loads; do
             for count in 0 "$stalled_count"; do measure_stalled "$port" "$pid" "$kind" "$count" "round$round"; done
         done
     done
     stop_server "$pid"
-    report_stalled
 }
 
 stalled_row() {
-    local kind=$1 file=$scratch/runs.stalled.$1.$2
+    local kind=$1 file=$scratch/runs.p8.$1.$2
     echo "| $(load_label "$kind") | $(calc "$(median "$file" stalled)" %.0f)" \
         "| $(calc "$(median "$file" p50_ms)" %.1f) / $(calc "$(median "$file" p99_ms)" %.1f)" \
         "| $(thousands "$(median "$file" deliveries_per_s)")" \
@@ -59,14 +65,13 @@ stalled_row() {
 
 # stalled_ratio LOAD FIELD: with them to without.
 stalled_ratio() {
-    ratio "$(median "$scratch/runs.stalled.$1.$stalled_count" "$2")" "$(median "$scratch/runs.stalled.$1.0" "$2")"
+    ratio "$(median "$scratch/runs.p8.$1.$stalled_count" "$2")" "$(median "$scratch/runs.p8.$1.0" "$2")"
 }
 
-report_stalled() {
+report_p8() {
     local kind count
-    echo "## Stalled readers: what $stalled_count that read nothing cost $((CONNECTIONS - stalled_count)) others"
-    echo
-    describe_machine
+    echo "## P8: stalled readers, what $stalled_count that read nothing cost $((CONNECTIONS - stalled_count)) others"
+    describe_run
     echo
     echo "| events a publish | stalled | the others' p50 / p99 ms | their deliveries/s | per CPU second | lost |"
     echo "| ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -80,6 +85,10 @@ report_stalled() {
         echo "| $(load_label "$kind") | $(stalled_ratio "$kind" p50_ms) | **$(stalled_ratio "$kind" p99_ms)**" \
             "| $(stalled_ratio "$kind" deliveries_per_s) |"
     done
+    targets_head
+    target P8 "p50 of the others at 100 events/s, to without" "$(stalled_ratio paced p50_ms)" most 1.1
+    target P8 "p99 of the others at 100 events/s, to without" "$(stalled_ratio paced p99_ms)" most 1.2
+    target P8 "p99 of the others at full speed, to without" "$(stalled_ratio 10 p99_ms)" most 1.2
     echo
     echo "The second column is how many were still connected at the end with bytes waiting for them. Every frame of" \
         "the others is checked for its number."

@@ -1,0 +1,29 @@
+using System.Collections.Concurrent;
+using OrleansEvents.Grains.Interfaces;
+
+namespace OrleansEvents.Grains;
+
+/// <summary>The streams that are open on this node. Thread-safe. Whoever made it holds it, because Orleans refers to
+/// observers weakly.</summary>
+public sealed class OwnedStreams : IAskedNode
+{
+    private readonly ConcurrentDictionary<string, bool> _names = new(StringComparer.Ordinal);
+    private int _count;
+
+    /// <summary>How many.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <inheritdoc/>
+    public Task<int[]> Owned(string[] streams) => Task.FromResult(
+        Enumerable.Range(0, streams.Length).Where(each => _names.ContainsKey(streams[each])).ToArray());
+
+    internal void Add(string stream)
+    {
+        if (_names.TryAdd(stream, true)) Interlocked.Increment(ref _count);
+    }
+
+    internal void Remove(string stream)
+    {
+        if (_names.TryRemove(stream, out _)) Interlocked.Decrement(ref _count);
+    }
+}

@@ -1,0 +1,97 @@
+using Npgsql;
+using OrleansEvents.Streams;
+
+namespace OrleansEvents.Storage.Postgres;
+
+/// <summary>Reads what must be in memory of streams that were opened, all in one round trip.</summary>
+internal sealed class PostgresReadBack(NpgsqlDataSource source)
+{
+    private static readonly string[] s_queries =
+    [
+        "SELECT stream, first, last, count, bytes, appended FROM runs WHERE stream = ANY($1) ORDER BY stream, first",
+        "SELECT stream, key, hash, epoch, seq, expires FROM keys WHERE stream = ANY($1)",
+        "SELECT stream, subscriber, seq, parked FROM parked WHERE stream = ANY($1) ORDER BY stream, subscriber, seq",
+        "SELECT stream, name, state FROM subscribers WHERE stream = ANY($1) ORDER BY stream, name",
+    ];
+
+    public async Task Read(IReadOnlyList<TakenStream> streams)
+    {
+        if (streams.Count == 0) return;
+        var ids = streams.Select(each => each.Row.Id).ToArray();
+        var byId = streams.ToDictionary(each => each.Row.Id);
+        await using var batch = source.CreateBatch();
+        foreach (var query in s_queries)
+        {
+            var command = new NpgsqlBatchCommand(query);
+            command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = ids });
+            batch.BatchCommands.Add(command);
+        }
+        await using var row = await batch.ExecuteReaderAsync();
+        while (await row.ReadAsync())
+            byId[row.GetInt64(0)].Extents.Add(new Extent(row.GetInt64(1), row.GetInt64(2), row.GetInt32(3),
+                row.GetInt32(4), row.GetInt64(5)));
+        await row.NextResultAsync();
+        while (await row.ReadAsync()) byId[row.GetInt64(0)].Add(Key(row));
+        await row.NextResultAsync();
+        while (await row.ReadAsync())
+            byId[row.GetInt64(0)].Park(row.GetString(1), new ParkedMark(row.GetInt64(2), row.GetInt64(3)));
+        await row.NextResultAsync();
+        while (await row.ReadAsync()) byId[row.GetInt64(0)].Add(row.GetString(1), row.GetFieldValue<byte[]>(2));
+    }
+
+    private static LogKey Key(NpgsqlDataReader row) => new(
+        System.Text.Encoding.UTF8.GetString(row.GetFieldValue<byte[]>(1)),
+        HashBytes.Read(row.GetFieldValue<byte[]>(2)), unchecked((ulong)row.GetInt64(3)), row.GetInt64(4),
+        row.GetInt64(5));
+}
+
+/// <summary>A stream whose row was taken, while it is read back.</summary>
+internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long reserved, long nowMs)
+{
+    private readonly List<LogKey> _keys = [];
+    private readonly List<SubscriberRecord> _subscribers = [];
+    private readonly Dictionary<string, List<ParkedMark>> _parked = new(StringComparer.Ordinal);
+
+    public StreamRow Row { get; } = row;
+
+    public EpochRecord[] Epochs { get; } = epochs;
+
+    public long Reserved { get; } = reserved;
+
+    /// <summary>What a graceful close left; null when there was none, or it left nothing.</summary>
+    public EventRun? Ring { get; set; }
+
+    public ExtentList Extents { get; } = new();
+
+    public void Add(LogKey key)
+    {
+        if (key.ExpiresMs >= nowMs) _keys.Add(key);
+    }
+
+    /// <summary>What is parked for a subscriber, before it is added itself.</summary>
+    public void Park(string subscriber, ParkedMark mark)
+    {
+        if (!_parked.TryGetValue(subscriber, out var marks)) _parked.Add(subscriber, marks = []);
+        marks.Add(mark);
+    }
+
+    public void Add(string subscriber, byte[] state) =>
+        _subscribers.Add(new SubscriberRecord(subscriber, state, _parked.GetValueOrDefault(subscriber, [])));
+
+    public OpenedStream Opened() => new()
+    {
+        Handle = new LogHandle(Row.Id, Epochs[^1].Epoch),
+        Created = false,
+        CreatedMs = Row.CreatedMs,
+        Settings = Row.Settings,
+        Epochs = Epochs,
+        ReservedThrough = Reserved,
+        Completed = Row.Completed,
+        DurableSince = Row.DurableSince,
+        TrimmedThrough = Row.Trimmed,
+        Closed = Row.CloseEnd is { } end ? new GracefulClose(end, Row.CloseFloor, Ring ?? new EventRun()) : null,
+        Extents = Extents.Finish(),
+        Keys = _keys,
+        Subscribers = _subscribers,
+    };
+}
