@@ -72,6 +72,10 @@ internal sealed partial class ServerMeter : IDisposable
             "Streams that are open; in a cluster those that this node owns", () => StreamsOpen());
         Gauge("buffer_memory", "By", "Bytes that the streams' buffers hold (Limits:MemoryBytes bounds them)",
             () => BufferBytes());
+        Gauge("request_memory", "By", "Bytes of requests' bodies (Limits:RequestMemoryBytes bounds them)",
+            () => RequestBytes());
+        Gauge("unsent_memory", "By", "Bytes that wait for readers that are slow (Limits:UnsentBytes bounds them)",
+            () => UnsentBytes());
         Gauge("store_circuit_open", "", "1 while storage is taken for down, else 0", () => IsStoreDown() ? 1 : 0);
         DeclareCluster();
         DeclareProcess();
@@ -99,6 +103,8 @@ internal sealed partial class ServerMeter : IDisposable
     public Func<SubscriberFigures> Subscribers { private get; set; } = static () => default;
     public Func<long> StreamsOpen { private get; set; } = static () => 0;
     public Func<long> BufferBytes { private get; set; } = static () => 0;
+    public Func<long> RequestBytes { private get; set; } = static () => 0;
+    public Func<long> UnsentBytes { private get; set; } = static () => 0;
     public Func<bool> IsStoreDown { private get; set; } = static () => false;
 
     /// <summary>All of them, in the order of the page.</summary>

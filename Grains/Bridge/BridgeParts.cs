@@ -66,7 +66,7 @@ public static class BridgeParts
         return new ClusterStreams(new NodeContext(services.GetRequiredService<IGrainFactory>(), null!, memory,
             new MemoryBudget(memory, options.MemoryBytes), options, TimeProvider.System,
             services.GetRequiredService<ILoggerFactory>(),
-            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)))));
+            new RequestNumbers(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))), new ClusterCounts()));
     }
 
     /// <summary>Between deliveries to a follower that fails: 0.1 s, doubled each time up to 10 s.</summary>
