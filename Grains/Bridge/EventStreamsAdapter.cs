@@ -66,7 +66,7 @@ internal sealed partial class EventStreamsAdapter(BridgeOptions options, Func<Cl
     public Task OnDeliveryFailure(GuidId subscriptionId, string streamProviderName, StreamId streamIdentity,
         StreamSequenceToken? sequenceToken)
     {
-        NotTaken(logger, streamIdentity, sequenceToken?.SequenceNumber, subscriptionId.Guid);
+        NotTaken(logger, streamIdentity, subscriptionId.Guid, sequenceToken?.SequenceNumber);
         return Task.CompletedTask;
     }
 
@@ -95,6 +95,6 @@ internal sealed partial class EventStreamsAdapter(BridgeOptions options, Func<Cl
     private static partial void Refused(ILogger logger, StreamId stream, Streams.ErrorCode code, string detail);
 
     [LoggerMessage(EventIds.ItemNotTaken, LogLevel.Warning,
-        "Orleans stream {Stream}: events up to {Seq} were not taken by subscription {Subscription}, which is told a gap")]
-    private static partial void NotTaken(ILogger logger, StreamId stream, long? seq, Guid subscription);
+        "Orleans stream {Stream}: subscription {Subscription} does not take what ends at {Seq}; it is told a gap")]
+    private static partial void NotTaken(ILogger logger, StreamId stream, Guid subscription, long? seq);
 }

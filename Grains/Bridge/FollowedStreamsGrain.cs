@@ -16,7 +16,8 @@ internal sealed class FollowedStreamsGrain(
         if (!Streams.TryGetValue(stream, out var entry))
         {
             if (Streams.Count >= options.StreamsPerQueue)
-                return new Refusal(OrleansEvents.Streams.ErrorCode.RateLimited, "Too many streams are followed by grains.");
+                return new Refusal(OrleansEvents.Streams.ErrorCode.RateLimited,
+                    $"{options.StreamsPerQueue} streams of this queue are followed, its most.");
             var owner = await GrainFactory.GetGrain<IStreamGrain>(stream).Describe();
             if (owner.Refusal is { Code: not OrleansEvents.Streams.ErrorCode.NotFound } refused) return refused;
             Streams.Add(stream, entry = new() { Since = (owner.Value?.Head ?? default).ToString() });

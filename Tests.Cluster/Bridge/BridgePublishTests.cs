@@ -33,14 +33,15 @@ public sealed class BridgePublishTests(TwoSilos cluster)
     {
         var name = await cluster.StreamOwnedBy(1);
         var time = new DateTimeOffset(2020, 2, 3, 4, 5, 6, TimeSpan.Zero);
-        await OfClient(name).OnNextAsync(new GrainEvent("a \"type\" \\ é", "{\"é\":\n[1]}"u8.ToArray(), 7, true, "k", time));
+        await OfClient(name).OnNextAsync(
+            new GrainEvent("a \"type\" \\ é", "{\"é\":\n[1]}"u8.ToArray(), 7, true, "k", time));
 
         var run = (await cluster.Through(0).GetGrain<IStreamGrain>(name).Read(ReadFrom.Buffer, 10, 1 << 20)).Ok().Events
             .Above(0);
         var json = Encoding.UTF8.GetString(run.FrameOf(run.Slots[0])[EventSlot.JsonStart..]);
         Assert.Contains("""
-            "type":"a \"type\" \\ é","version":7,"time":"2020-02-03T04:05:06.000Z","critical":true,"data":{"é": [1]},"key":"k"
-            """, json, StringComparison.Ordinal);
+            "type":"a \"type\" \\ é","version":7,"time":"2020-02-03T04:05:06.000Z","critical":true,"data":{"é": [1]},
+            """.Trim() + "\"key\":\"k\"", json, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,6 +112,7 @@ public sealed class BridgePublishTests(TwoSilos cluster)
             (await Assert.ThrowsAsync<EventRefusedException>(publish)).Refusal.Code);
     }
 
-    private IAsyncStream<GrainEvent> OfClient(string stream) => cluster.Client.GetStreamProvider(cluster.Bridge.Provider)
+    private IAsyncStream<GrainEvent> OfClient(string stream) => cluster.Client
+        .GetStreamProvider(cluster.Bridge.Provider)
         .GetStream<GrainEvent>(StreamId.Create(BridgeOptions.Namespace, stream));
 }

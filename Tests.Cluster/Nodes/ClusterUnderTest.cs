@@ -23,6 +23,9 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
 
     public HttpClient Http => _http;
 
+    /// <summary>Of its database.</summary>
+    public string Connection => _schema.Connection;
+
     /// <summary>Without a PostgreSQL the test that asks is skipped.</summary>
     public static async Task<ClusterUnderTest> Start(PostgresServer postgres, int nodes = 2, params string[] options)
     {
