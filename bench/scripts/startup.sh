@@ -39,8 +39,8 @@ startup_command() {
 
 # first_answer PORT: returns when there is any answer over HTTP.
 first_answer() {
-    local line
-    for _ in $(seq 20000); do
+    local line until=$((SECONDS + 60))
+    while [ $SECONDS -lt $until ]; do
         if exec 3<>"/dev/tcp/127.0.0.1/$1"; then
             printf 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
             read -r -t 10 line <&3 || line=
