@@ -39,8 +39,8 @@ startup_command() {
 
 # first_answer PORT: returns when there is any answer over HTTP.
 first_answer() {
-    local line
-    for _ in $(seq 20000); do
+    local line until=$((SECONDS + 60))
+    while [ $SECONDS -lt $until ]; do
         if exec 3<>"/dev/tcp/127.0.0.1/$1"; then
             printf 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
             read -r -t 10 line <&3 || line=
@@ -51,9 +51,11 @@ first_answer() {
     return 1
 }
 
-# processor_ns PID, switches PID: of all its threads since they began.
-processor_ns() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ s += $1 } END { printf "%.0f\n", s }'; }
-switches() { cat /proc/"$1"/task/*/status 2>/dev/null | awk '/ctxt_switches/ { s += $2 } END { print s + 0 }'; }
+# processor_ms PID: since it began, threads that have ended among them; in steps of 10.
+processor_ms() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print ($12 + $13) * 10 }'; }
+
+# switches PID: of each of its threads.
+switches() { awk '/ctxt_switches/ { s[FILENAME] += $2 } END { for (f in s) print f, s[f] }' /proc/"$1"/task/*/status; }
 memory_mb() { awk -v of="$2:" '$1 == of { printf "%.1f", $2 / 1024 }' /proc/"$1"/smaps_rollup; }
 
 # start_once KIND: leaves the process in `server`, and the milliseconds until its first answer in `took`, those
@@ -71,22 +73,24 @@ start_once() {
     started+=("$server")
     first_answer "$port" || { cat "$scratch/startup.log" >&2; exit 1; }
     took=$(((${EPOCHREALTIME/./} - began) / 1000))
-    took_cpu=$(calc "$(processor_ns "$server") / 1000000" %.0f)
+    took_cpu=$(processor_ms "$server")
 }
 
 # watch_idle KIND FILE: what the server takes while nobody wants anything, after it was used once.
 watch_idle() {
-    local cpu turns stream=http://127.0.0.1:$startup_port/api/streams/idle/events seconds began
+    local cpu stream=http://127.0.0.1:$startup_port/api/streams/idle/events seconds began
     curl -sf -o /dev/null -H 'Content-Type: application/x-ndjson' -d '{"type":"t","data":1}' "$stream" || true
     curl -s -o /dev/null -m 1 -N -H 'Accept: text/event-stream' "$stream" || true
     # Until the compiler has caught up with what has just run.
     sleep 15
-    cpu=$(processor_ns "$server") turns=$(switches "$server") began=${EPOCHREALTIME/./}
+    cpu=$(processor_ms "$server") began=${EPOCHREALTIME/./}
+    switches "$server" >"$scratch/switches"
     sleep "$IDLE"
     seconds=$(calc "(${EPOCHREALTIME/./} - $began) / 1000000" %.3f)
     printf '{"idle_percent":%s,"wakes_per_s":%s,"resident_mb":%s,"own_mb":%s}\n' \
-        "$(calc "($(processor_ns "$server") - $cpu) / 10000000 / $seconds" %.4f)" \
-        "$(calc "($(switches "$server") - $turns) / $seconds")" \
+        "$(calc "($(processor_ms "$server") - $cpu) / 10 / $seconds" %.4f)" \
+        "$(switches "$server" | awk -v s="$seconds" 'NR == FNR { before[$1] = $2; next }
+            $1 in before { n += $2 - before[$1] } END { print n / s }' "$scratch/switches" -)" \
         "$(memory_mb "$server" Rss)" "$(memory_mb "$server" Pss_Anon)" >>"$2"
 }
 
@@ -132,5 +136,6 @@ report_startup() {
     done
     echo
     echo "Resident is what the system counts, pages of shared libraries among it; its own is what is neither of a file" \
-        "nor shared. Before idling, each has taken one event and served one reader. Processor time is the scheduler's."
+        "nor shared. Before idling, each has taken one event and served one reader. Processor time is the system's count for" \
+        "the process, in steps of 10 ms."
 }
