@@ -26,6 +26,12 @@ internal sealed class ManualTime : TimeProvider
         lock (_gate) return Task.FromResult(_timers.Exists(timer => timer.Wait == wait));
     });
 
+    /// <summary>Waits until nobody waits for just this long: who has an answer may not have let its timer go.</summary>
+    public Task Unarmed(TimeSpan wait) => Eventually.True(() =>
+    {
+        lock (_gate) return Task.FromResult(!_timers.Exists(timer => timer.Wait == wait));
+    });
+
     /// <summary>Waits until somebody waits for just this long, then lets it pass.</summary>
     public async Task PassWhenArmed(TimeSpan wait)
     {

@@ -32,6 +32,7 @@ public sealed class TimeLimitTests : IAsyncLifetime
             "--Operations:Timeout", Limit, "--Operations:SimpleTimeout", SimpleLimit, "--Operations:VoidAfter", "60",
             "--Operations:BodyTimeout", "11", "--Logging:Console:LogLevel:OrleansEvents", "None");
         await _server.Publish("s", Given.Critical(1));
+        await _time.Unarmed(s_near);
     }
 
     public async ValueTask DisposeAsync()
@@ -108,6 +109,7 @@ public sealed class TimeLimitTests : IAsyncLifetime
     {
         await _server.Put("/api/streams/d", """{"durable":true,"buffer":1}""");
         await _server.Publish("d", Given.Events(5));
+        await _time.Unarmed(s_simpleNear);
         _log.Stall(nameof(IEventLog.Read));
         await using var reader = await SseReader.Stream(_server, "d", "after=0&heartbeat=10");
         await _time.PassWhenArmed(s_simpleNear);
@@ -129,6 +131,7 @@ public sealed class TimeLimitTests : IAsyncLifetime
         await _server.Put("/api/streams/o", """{"buffer":1}""");
         await _server.Publish("o", $"[{Given.Critical(1)},{Given.Critical(2)},{Given.Event(3)}]");
         await _server.Poll("o", "subscriber=n&limit=1");
+        await _time.Unarmed(s_simpleNear);
         _log.Stall(nameof(IEventLog.Read));
         if (asSse)
         {
@@ -203,6 +206,7 @@ public sealed class TimeLimitTests : IAsyncLifetime
     private async Task Check(string operation, string method, string path, string stalls, TimeSpan near, TimeSpan rest,
         string limit, string? body = null)
     {
+        await _time.Unarmed(near);
         _log.Stall(stalls);
         body ??= method == "POST" ? Given.Critical(2) : method == "PUT" ? """{"buffer":7}""" : null;
         var answer = _server.Send(new HttpMethod(method), path, method is "POST" or "PUT" ? body : null);
