@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Text.Json;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Problems;
@@ -16,8 +15,8 @@ internal sealed partial class SseConnection
     /// them.</summary>
     private const int MostTurns = 16;
 
-    private readonly ConcurrentQueue<FeedLease> _appeared = new();
     private readonly Queue<StreamLine> _waiting = new();
+    private RareQueue<FeedLease> _appeared;
     private long _events;
     private long _eventsCounted;
     private long _bytesCounted;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Streams;
 
@@ -35,9 +34,9 @@ internal sealed partial class SseConnection
     private readonly EventShape _shape;
     private readonly Sweeper _sweeper;
     private readonly List<StreamLine> _lines = [];
-    private readonly ConcurrentQueue<byte[]> _notices = new();
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ISubscriberSession? _subscriber;
+    private RareQueue<byte[]> _notices;
     private StreamLine? _queued;
     // Until it runs nobody pumps: a stream may appear before the lines are there.
     private int _signals = (int)Signals.Scheduled;

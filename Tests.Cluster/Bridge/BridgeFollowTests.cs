@@ -16,7 +16,8 @@ public sealed class BridgeFollowTests(TwoSilos cluster)
     public async Task A_grain_is_given_what_anybody_publishes_from_when_it_followed_and_its_own()
     {
         var name = await cluster.StreamOwnedBy(0);
-        (await cluster.Node(1).Configure(name, """{"buffer":1000}"""u8.ToArray(), default)).Ok();
+        // On a busy machine a follower is late.
+        (await cluster.Node(0).Configure(name, """{"buffer":1000}"""u8.ToArray(), default)).Ok();
         (await Given.Publish(cluster.Node(1), name, 0)).Ok();
         var (near, far) = (await cluster.FollowerOn(0, name), await cluster.FollowerOn(1, name));
         await near.Follow(null);

@@ -26,7 +26,8 @@ without_http() {
     say "p7: $name, $publishers publishers"
     case $name in
         disk) taskset -c $server_core "$out/load/disk" "$publishers" $event_bytes "$MEASURE" "$folder/file" ;;
-        *) env -C "$scratch/cwd" DOTNET_gcServer=0 taskset -c $server_core \
+        # shellcheck disable=SC2086
+        *) env -C "$scratch/cwd" DOTNET_gcServer=0 $SERVER_ENV taskset -c $server_core \
             dotnet "$(program Durable)" "$name" "$publishers" "$MEASURE" "$folder" ;;
     esac >>"$scratch/runs.p7.$name.$publishers" 2>"$folder.log" || { cat "$folder.log" >&2; exit 1; }
     rm -rf "$folder"

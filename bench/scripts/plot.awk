@@ -53,7 +53,7 @@ END {
         printf "<path d=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n", path, colour[i]
         for (j = 1; j <= n[i]; j++)
             printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", px(xs[i, j]), py(ys[i, j]), colour[i]
-        at = left + (i - 1) * (W - left - right) / series
+        if (i == 1) at = left; else at += 44 + 6.6 * length(name[i - 1])
         line(at, H - 16, at + 18, H - 16, "stroke-width=\"3\" stroke=\"" colour[i] "\"")
         text(at + 24, H - 12, "start", name[i], "")
     }
