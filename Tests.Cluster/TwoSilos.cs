@@ -1,7 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
 using Orleans.Core.Internal;
+using Orleans.Providers;
 using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.Storage;
 using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
 using OrleansEvents.Grains;
@@ -25,6 +28,7 @@ public sealed class TwoSilos : IAsyncLifetime
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     private readonly IEventLog _log;
+    private readonly GrainStates _states = new();
     private InProcessTestCluster _cluster = null!;
     private int _streams;
 
@@ -73,7 +77,10 @@ public sealed class TwoSilos : IAsyncLifetime
             silo.Services.AddSingleton(_log);
             silo.Services.AddSingleton(Rows);
             silo.UseInMemoryReminderService();
-            silo.AddMemoryGrainStorageAsDefault();
+            silo.Services.AddKeyedSingleton(ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME,
+                (services, _) => _states.For(services.GetRequiredService<Serializer>()));
+            silo.Services.AddSingleton(services => services.GetRequiredKeyedService<IGrainStorage>(
+                ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME));
             silo.AddEventStreams(Bridge);
             silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
             if (QuickDetection)

@@ -1,3 +1,4 @@
+using Orleans.Concurrency;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains.Interfaces;
@@ -12,9 +13,10 @@ public interface IFollowedStreams : IGrainWithStringKey
     [Alias("Follow"), ResponseTimeout("00:00:06")]
     Task<Outcome<bool>> Follow(string stream);
 
-    /// <summary>All that are followed; null if that has not changed.</summary>
+    /// <summary>All that are followed, as soon as that is not what was read before; null when it stays the same for a
+    /// while.</summary>
     /// <param name="tag">The tag of what was read last; null for none.</param>
-    [Alias("Read"), ResponseTimeout("00:00:05")]
+    [Alias("Read"), ResponseTimeout("00:00:05"), AlwaysInterleave]
     Task<FollowedList?> Read(string? tag);
 
     /// <summary>How far all followers of streams have come: who comes without a position begins there.</summary>

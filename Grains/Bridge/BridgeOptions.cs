@@ -27,8 +27,8 @@ public sealed record BridgeOptions
     /// <summary>How often a silo looks whether there is something for followers: what they wait at most.</summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>How often it is looked which streams are followed.</summary>
-    public TimeSpan ListEvery { get; init; } = TimeSpan.FromMilliseconds(500);
+    /// <summary>How often it is asked anew which streams are followed; it is told at once.</summary>
+    public TimeSpan ListEvery { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often it is written down how far followers have come.</summary>
     public TimeSpan PassEvery { get; init; } = TimeSpan.FromSeconds(10);

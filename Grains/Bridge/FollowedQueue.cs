@@ -22,7 +22,7 @@ internal sealed partial class FollowedQueue(BridgeOptions options, QueueId id, I
     private readonly IFollowedStreams _list = grains.GetGrain<IFollowedStreams>(KeyOf(options, id));
     private string? _tag;
     private Task _looking = Task.CompletedTask;
-    private long? _lookedAt;
+    private long? _failedAt;
     private long _passedAt = time.GetTimestamp();
     private long _checkedAt = time.GetTimestamp();
     private bool _isOver;
@@ -34,11 +34,7 @@ internal sealed partial class FollowedQueue(BridgeOptions options, QueueId id, I
 
     public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount)
     {
-        if (_looking.IsCompleted && IsDue(_lookedAt, options.ListEvery))
-        {
-            _lookedAt = time.GetTimestamp();
-            _looking = Look();
-        }
+        if (_looking.IsCompleted && IsDue(_failedAt, options.ListEvery)) _looking = Look();
         var wakes = new List<IBatchContainer>();
         while (wakes.Count < maxCount && _moved.TryDequeue(out var feed))
             if (feed.Wake() is { } wake) wakes.Add(wake);
@@ -114,6 +110,7 @@ internal sealed partial class FollowedQueue(BridgeOptions options, QueueId id, I
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            _failedAt = time.GetTimestamp();
             NotRead(logger, options.Provider, id, e.Message);
         }
     }

@@ -9,7 +9,16 @@ internal sealed class FollowedStreamsGrain(
     [PersistentState("followed")] IPersistentState<FollowedState> state, BridgeOptions options)
     : Grain, IFollowedStreams
 {
+    private FollowedList _told = new([], "");
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private Dictionary<string, FollowedEntry> Streams => state.State.Streams;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _told = Told();
+        return Task.CompletedTask;
+    }
 
     public async Task<Outcome<bool>> Follow(string stream)
     {
@@ -27,10 +36,10 @@ internal sealed class FollowedStreamsGrain(
         return true;
     }
 
-    public Task<FollowedList?> Read(string? tag)
+    public async Task<FollowedList?> Read(string? tag)
     {
-        var now = state.Etag ?? "";
-        return Task.FromResult(tag == now ? null : new FollowedList([.. Streams.Select(Told)], now));
+        if (tag == _told.Tag) await Task.WhenAny(_changed.Task, Task.Delay(options.ListEvery));
+        return tag == _told.Tag ? null : _told;
     }
 
     public async Task Passed(Dictionary<string, Cursor> positions)
@@ -47,6 +56,8 @@ internal sealed class FollowedStreamsGrain(
         await Save();
     }
 
+    private FollowedList Told() => new([.. Streams.Select(Told)], state.Etag ?? "");
+
     private static FollowedStream Told(KeyValuePair<string, FollowedEntry> each) => new(each.Key,
         Cursor.TryParse(each.Value.Since, out var since) ? since : default, each.Value.No);
 
@@ -55,12 +66,18 @@ internal sealed class FollowedStreamsGrain(
         try
         {
             await state.WriteStateAsync();
+            _told = Told();
         }
         catch
         {
             // What is in memory is not what is stored: the next activation reads that.
             DeactivateOnIdle();
             throw;
+        }
+        finally
+        {
+            _changed.TrySetResult();
+            _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 }
