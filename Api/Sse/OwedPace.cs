@@ -10,7 +10,7 @@ namespace OrleansEvents.Api.Sse;
 internal sealed class OwedPace : IDisposable
 {
     /// <summary>What the bucket holds: as long a turn or row of turns goes on before it is held back.</summary>
-    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(4);
+    private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(2);
 
     /// <summary>The timer's grain; who is woken and does not come holds the next no longer.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(1);

@@ -6,7 +6,7 @@ namespace OrleansEvents.Api.Sse;
 
 internal sealed partial class SseConnection
 {
-    private const int OwedAtOnce = 256;
+    private const int OwedAtOnce = 128;
     private const long PatienceMs = 1000;
 
     private readonly List<long> _carried = [];
