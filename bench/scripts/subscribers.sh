@@ -108,5 +108,5 @@ report_subscribers() {
         "restart follows a crash, on core 0. Idle processor time is the system's count for the process over 8 s (5 s" \
         "with webhooks). A storm: 100 connections with 1,000 events in flight each have sent them back with delays" \
         "that end in the same millisecond; $(found storm storms) storms took $(found storm burst_s) s each until" \
-        "all were redelivered, with two quiet seconds before each. Server, readers and publishers share both cores."
+        "all were redelivered, with two quiet seconds before each. Server, readers and publishers share both cores; the storm's own readers, which stand for other machines, have the least priority."
 }
