@@ -57,7 +57,7 @@ internal sealed class SseOptions
 
     [Setting("most of the processors' time that is spent on sending what is owed beside the lines; what is due waits, "
         + "so that other streams are not held up", Unit = "percent", Min = 1, Max = 100)]
-    public int OwedShare { get; init; } = 25;
+    public int OwedShare { get; init; } = 20;
 
     [Setting("most sent to one connection before the next has its turn", Unit = "bytes", Min = 1024, Max = 16_777_216)]
     public int MaxSendBytes { get; init; } = 65_536;
