@@ -19,8 +19,13 @@ internal sealed class RequestMemory
     /// <summary>Takes room for so many bytes; false where there is none.</summary>
     public bool TryTake(int bytes)
     {
-        if (Interlocked.Add(ref _used, bytes) <= Most) return true;
-        Return(bytes);
+        // What is refused is never counted: it would take the room of what fits.
+        for (var used = Volatile.Read(ref _used); used + bytes <= Most;)
+        {
+            var seen = Interlocked.CompareExchange(ref _used, used + bytes, used);
+            if (seen == used) return true;
+            used = seen;
+        }
         return false;
     }
 
