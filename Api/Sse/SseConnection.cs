@@ -43,6 +43,7 @@ internal sealed partial class SseConnection
     private int _closed;
     private long _nextHeartbeatMs;
     private long _blockedSinceMs;
+    private UnsentBytes.Wait? _unsent;
     private long _sentMs;
     private int _dropped;
     private bool _finished;
@@ -262,14 +263,14 @@ internal sealed partial class SseConnection
         {
             LeaveOwedTurn();
             Volatile.Write(ref _blockedSinceMs, Math.Max(1, _table.Now.Ms));
-            var wait = _table.Unsent.Begin(this, unsent);
+            _table.Unsent.Begin(_unsent ??= new(this), unsent);
             try
             {
                 isTaken = await flushing;
             }
             finally
             {
-                _table.Unsent.End(wait);
+                _table.Unsent.End(_unsent);
                 Volatile.Write(ref _blockedSinceMs, 0);
             }
         }

@@ -13,24 +13,23 @@ internal sealed class UnsentBytes(long most)
 
     public long Total => Volatile.Read(ref _total);
 
-    /// <summary>The connection waits for its reader with so many bytes, until this is ended.</summary>
-    public Wait Begin(SseConnection connection, long bytes)
+    /// <summary>A connection waits for its reader with so many bytes, until that is ended.</summary>
+    public void Begin(Wait wait, long bytes)
     {
-        var wait = new Wait(connection, bytes);
         List<SseConnection>? beyond = null;
         lock (_lock)
         {
+            wait.Bytes = bytes;
             while (_total + bytes > most && _waits.First is { } longest)
             {
                 Remove_UnderLock(longest.Value);
                 (beyond ??= []).Add(longest.Value.Connection);
             }
-            if (_total + bytes > most) (beyond ??= []).Add(connection);
+            if (_total + bytes > most) (beyond ??= []).Add(wait.Connection);
             else Add_UnderLock(wait);
         }
         foreach (var slow in beyond ?? []) slow.DropAsSlow(
             $"More than {most} bytes waited for slow readers, and for this one longest; it was closed.");
-        return wait;
     }
 
     public void End(Wait wait)
@@ -51,14 +50,15 @@ internal sealed class UnsentBytes(long most)
         _total -= wait.Bytes;
     }
 
+    /// <summary>The waiting of one connection, again and again.</summary>
     internal sealed class Wait
     {
-        public Wait(SseConnection connection, long bytes) =>
-            (Connection, Bytes, Node) = (connection, bytes, new LinkedListNode<Wait>(this));
+        public Wait(SseConnection connection) => (Connection, Node) = (connection, new LinkedListNode<Wait>(this));
 
         public SseConnection Connection { get; }
 
-        public long Bytes { get; }
+        /// <summary>Under the lock.</summary>
+        public long Bytes { get; set; }
 
         public LinkedListNode<Wait> Node { get; }
     }
