@@ -10,13 +10,11 @@ namespace OrleansEvents.Grains;
 /// </summary>
 internal static class OwnerSpans
 {
-    public const string SourceName = "OrleansEvents";
-    private const int MostLinks = 128;
-    private static readonly ActivitySource s_source = new(SourceName);
+    private static readonly ActivitySource s_source = new(EventTrace.SourceName);
 
     /// <summary>The span of the publish that is called here, which it names in what it sends.</summary>
     public static Activity? OfPublisher() =>
-        Activity.Current is { IdFormat: ActivityIdFormat.W3C } span && span.Source.Name == SourceName ? span : null;
+        Activity.Current is { IdFormat: ActivityIdFormat.W3C } span && span.Source.Name == EventTrace.SourceName ? span : null;
 
     /// <summary>A publish is appended. It is on nobody's way: what is awaited meanwhile is not its child.</summary>
     public static Activity? Append(string stream, string node, string? publisher)
@@ -37,7 +35,7 @@ internal static class OwnerSpans
         if (began is not { } parent || !s_source.HasListeners()) return null;
         var around = Activity.Current;
         var span = s_source.StartActivity("commit", ActivityKind.Internal, parent,
-                links: EventTrace.LinksOf(work, MostLinks))
+                links: EventTrace.LinksOf(work))
             ?.SetTag("stream", stream).SetTag("node", node)
             .SetTag("first", work.Runs[0].First).SetTag("last", work.Runs[^1].Last);
         Activity.Current = around;

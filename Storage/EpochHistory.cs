@@ -24,6 +24,9 @@ internal static class EpochHistory
         return Follow(epochs, new EpochRecord(epoch, next, null, false), next - 1, graceful: true);
     }
 
+    /// <summary>The last number that an opening with these epochs reserves.</summary>
+    public static long ReservedBy(IReadOnlyList<EpochRecord> epochs) => epochs[^1].First - 1 + IEventLog.NumberBlock;
+
     private static EpochRecord[] Follow(IReadOnlyList<EpochRecord> epochs, EpochRecord next, long end, bool graceful)
     {
         var ended = epochs[^1] with { End = end, Graceful = graceful };

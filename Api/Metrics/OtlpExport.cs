@@ -4,6 +4,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using OrleansEvents.Api.Options;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Metrics;
 
@@ -30,7 +31,7 @@ internal sealed class OtlpExport(TelemetryOptions options, ClusterOptions cluste
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _traces = Sdk.CreateTracerProviderBuilder().AddSource(Spans.SourceName)
+        _traces = Sdk.CreateTracerProviderBuilder().AddSource(EventTrace.SourceName)
             .AddSource(cluster.Traces ? s_calls : []).ConfigureResource(Describe)
             .AddOtlpExporter(exporter => Configure(exporter, "v1/traces")).Build();
         _metrics = Sdk.CreateMeterProviderBuilder().AddMeter(ServerMeter.Name).ConfigureResource(Describe)

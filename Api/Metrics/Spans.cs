@@ -10,9 +10,7 @@ namespace OrleansEvents.Api.Metrics;
 /// </summary>
 internal static class Spans
 {
-    public const string SourceName = "OrleansEvents";
-    private const int MostLinks = 128;
-    private static readonly ActivitySource s_source = new(SourceName, ApiHost.Version);
+    private static readonly ActivitySource s_source = new(EventTrace.SourceName, ApiHost.Version);
 
     /// <summary>Whether anybody listens.</summary>
     public static bool AreWanted => s_source.HasListeners();
@@ -38,7 +36,7 @@ internal static class Spans
     {
         if (!AreWanted) return null;
         return s_source.StartActivity("commit", ActivityKind.Internal, Activity.Current?.Context ?? default,
-                links: EventTrace.LinksOf(work, MostLinks))
+                links: EventTrace.LinksOf(work))
             ?.SetTag("stream", stream).SetTag("first", work.Runs[0].First).SetTag("last", work.Runs[^1].Last);
     }
 

@@ -27,7 +27,7 @@ internal sealed class MemoryStreamRow(long id, string name, long createdMs, ulon
     public OpenedStream Open(ulong epoch, long nowMs)
     {
         _epochs = EpochHistory.Next(_epochs, epoch, _closed?.End, Reserved);
-        Reserved = _epochs[^1].First - 1 + IEventLog.NumberBlock;
+        Reserved = EpochHistory.ReservedBy(_epochs);
         foreach (var key in _keys.Values.Where(key => key.ExpiresMs < nowMs).ToArray()) _keys.Remove(key.Key);
         GracefulClose? closed = null;
         if (_closed is { } kept) closed = new GracefulClose(kept.End, kept.Floor, kept.Ring.ToRun());

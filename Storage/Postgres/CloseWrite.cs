@@ -33,17 +33,15 @@ internal sealed class CloseWrite(LogHandle handle, GracefulClose close) : Postgr
         var closes = new Dictionary<LogHandle, GracefulClose>();
         foreach (CloseWrite write in group) closes[write.Handle] = write._close;
         var handles = closes.Keys.ToArray();
-        await using var command = source.CreateCommand(Sql)
+        var taken = await source.CreateCommand(Sql)
             .With(Enumerable.Range(0, handles.Length).ToArray())
             .With(handles.Select(each => each.Id).ToArray())
             .With(handles.Select(each => unchecked((long)each.Epoch)).ToArray())
             .With(closes.Values.Select(each => each.End).ToArray())
             .With(closes.Values.Select(each => each.Floor).ToArray())
             .With(closes.Values.Select(each => RunColumns.Slots(each.Ring)).ToArray())
-            .With(closes.Values.Select(each => each.Ring.Frames).ToArray());
-        var taken = new HashSet<LogHandle>();
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync()) taken.Add(handles[reader.GetInt32(0)]);
+            .With(closes.Values.Select(each => each.Ring.Frames).ToArray())
+            .Taken(handles);
         return [.. group.Where(write => !taken.Contains(write.Handle))];
     }
 }

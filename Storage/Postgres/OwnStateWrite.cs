@@ -32,16 +32,14 @@ internal sealed class OwnStateWrite(SubscriberHandle handle, SubscriberWrite sta
         var states = new Dictionary<SubscriberHandle, SubscriberWrite>();
         foreach (OwnStateWrite write in group) states[write._owner] = write._state;
         var owners = states.Keys.ToArray();
-        await using var command = source.CreateCommand(Sql)
+        var taken = await source.CreateCommand(Sql)
             .With(Enumerable.Range(0, owners.Length).ToArray())
             .With(owners.Select(owner => owner.Stream).ToArray())
             .With(owners.Select(owner => owner.Name).ToArray())
             .With(owners.Select(owner => owner.Epoch).ToArray())
             .With(states.Values.Select(state => state.Wakes).ToArray())
-            .With(states.Values.Select(state => state.State).ToArray());
-        var taken = new HashSet<SubscriberHandle>();
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync()) taken.Add(owners[reader.GetInt32(0)]);
+            .With(states.Values.Select(state => state.State).ToArray())
+            .Taken(owners);
         return [.. group.Where(write => !taken.Contains(((OwnStateWrite)write)._owner))];
     }
 }

@@ -34,6 +34,16 @@ internal static class Parameters
         return await command.ExecuteScalarAsync() as T;
     }
 
+    /// <summary>Of what the statement was given, that whose place it answers with.</summary>
+    public static async Task<HashSet<T>> Taken<T>(this NpgsqlCommand command, IReadOnlyList<T> given)
+    {
+        await using var disposed = command;
+        var taken = new HashSet<T>();
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync()) taken.Add(given[reader.GetInt32(0)]);
+        return taken;
+    }
+
     public static async Task<bool> Finds(this NpgsqlCommand command)
     {
         await using var disposed = command;

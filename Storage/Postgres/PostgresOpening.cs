@@ -160,7 +160,8 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
 
     private async Task<bool> Replace(StreamRow tombstone, Opening opening)
     {
-        var (epochs, reserved) = Begin(opening, tombstone.Reserved);
+        var epochs = EpochHistory.Begin(opening.Epoch, tombstone.Reserved + 1);
+        var reserved = EpochHistory.ReservedBy(epochs);
         await using var command = source.CreateCommand(ReplaceSql).With(opening.Epoch).With(reserved)
             .With(opening.NowMs).With(opening.Name).With(EpochBlob.Write(epochs)).With(tombstone.Id);
         if (await command.ExecuteScalarAsync() is not long id) return false;
@@ -170,43 +171,33 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
 
     private async Task Create(List<Opening> absent)
     {
-        var made = absent.ToDictionary(each => each.Name, each => (Opening: each, Begin(each, 0).Epochs,
-            Begin(each, 0).Reserved), StringComparer.Ordinal);
+        var made = absent.ToDictionary(each => each.Name,
+            each => (Opening: each, Epochs: EpochHistory.Begin(each.Epoch, 1)), StringComparer.Ordinal);
         await using var command = source.CreateCommand(CreateSql)
             .With(made.Values.Select(each => unchecked((long)each.Opening.Epoch)).ToArray())
-            .With(made.Values.Select(each => each.Reserved).ToArray())
+            .With(made.Values.Select(each => EpochHistory.ReservedBy(each.Epochs)).ToArray())
             .With(made.Values.Select(each => each.Opening.NowMs).ToArray())
             .With(made.Keys.ToArray())
             .With(made.Values.Select(each => EpochBlob.Write(each.Epochs)).ToArray());
         await using var row = await command.ExecuteReaderAsync();
         while (await row.ReadAsync())
         {
-            var (opening, epochs, reserved) = made[row.GetString(1)];
+            var (opening, epochs) = made[row.GetString(1)];
             opening.TrySetResult(NewStream.Opened(new LogHandle(row.GetInt64(0), opening.Epoch), opening.NowMs, epochs,
-                reserved));
+                EpochHistory.ReservedBy(epochs)));
         }
-    }
-
-    private static (EpochRecord[] Epochs, long Reserved) Begin(Opening opening, long reservedBefore)
-    {
-        var epochs = EpochHistory.Begin(opening.Epoch, reservedBefore + 1);
-        return (epochs, epochs[^1].First - 1 + IEventLog.NumberBlock);
     }
 
     private async Task Take(List<(Opening Opening, StreamRow Row)> there)
     {
-        var next = there.ConvertAll(each =>
-        {
-            var epochs = EpochHistory.Next(each.Row.Epochs, each.Opening.Epoch, each.Row.CloseEnd, each.Row.Reserved);
-            return new TakenStream(each.Row, epochs, epochs[^1].First - 1 + IEventLog.NumberBlock,
-                each.Opening.NowMs);
-        });
+        var next = there.ConvertAll(each => new TakenStream(each.Row, EpochHistory.Next(each.Row.Epochs,
+            each.Opening.Epoch, each.Row.CloseEnd, each.Row.Reserved), each.Opening.NowMs));
         var taken = new List<(Opening Opening, TakenStream Stream)>();
         await using (var command = source.CreateCommand(TakeSql)
             .With(Enumerable.Range(0, next.Count).ToArray())
             .With(next.Select(each => each.Row.Id).ToArray())
             .With(next.Select(each => unchecked((long)each.Epochs[^1].Epoch)).ToArray())
-            .With(next.Select(each => each.Reserved).ToArray())
+            .With(next.Select(each => EpochHistory.ReservedBy(each.Epochs)).ToArray())
             .With(next.Select(each => EpochBlob.Write(each.Epochs)).ToArray())
             .With(next.Select(each => unchecked((long)each.Row.Epochs[^1].Epoch)).ToArray())
             .With(next.Select(each => each.Row.Reserved).ToArray())

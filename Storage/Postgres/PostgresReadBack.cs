@@ -46,7 +46,7 @@ internal sealed class PostgresReadBack(NpgsqlDataSource source)
 }
 
 /// <summary>A stream whose row was taken, while it is read back.</summary>
-internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long reserved, long nowMs)
+internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long nowMs)
 {
     private readonly List<LogKey> _keys = [];
     private readonly List<SubscriberRecord> _subscribers = [];
@@ -55,8 +55,6 @@ internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long rese
     public StreamRow Row { get; } = row;
 
     public EpochRecord[] Epochs { get; } = epochs;
-
-    public long Reserved { get; } = reserved;
 
     /// <summary>What a graceful close left; null when there was none, or it left nothing.</summary>
     public EventRun? Ring { get; set; }
@@ -78,20 +76,5 @@ internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long rese
     public void Add(string subscriber, byte[] state) =>
         _subscribers.Add(new SubscriberRecord(subscriber, state, _parked.GetValueOrDefault(subscriber, [])));
 
-    public OpenedStream Opened() => new()
-    {
-        Handle = new LogHandle(Row.Id, Epochs[^1].Epoch),
-        Created = false,
-        CreatedMs = Row.CreatedMs,
-        Settings = Row.Settings,
-        Epochs = Epochs,
-        ReservedThrough = Reserved,
-        Completed = Row.Completed,
-        DurableSince = Row.DurableSince,
-        TrimmedThrough = Row.Trimmed,
-        Closed = Row.CloseEnd is { } end ? new GracefulClose(end, Row.CloseFloor, Ring ?? new EventRun()) : null,
-        Extents = Extents.Finish(),
-        Keys = _keys,
-        Subscribers = _subscribers,
-    };
+    public OpenedStream Opened() => Row.Opened(Epochs, Ring, Extents.Finish(), _keys, _subscribers);
 }

@@ -37,17 +37,15 @@ internal sealed class StateWrite(LogHandle handle, SubscriberWrite state) : Post
         // Of several states of one subscriber only the last is written: no statement changes a row twice.
         var states = new Dictionary<(int N, string Name), SubscriberWrite>();
         foreach (StateWrite write in group) states[(numbers[write.Handle], write._state.Name)] = write._state;
-        await using var command = source.CreateCommand(Sql)
+        var taken = await source.CreateCommand(Sql)
             .With(numbers.Values.ToArray())
             .With(handles.Select(each => each.Id).ToArray())
             .With(handles.Select(each => unchecked((long)each.Epoch)).ToArray())
             .With(states.Keys.Select(each => each.N).ToArray())
             .With(states.Values.Select(each => each.Wakes).ToArray())
             .With(states.Keys.Select(each => each.Name).ToArray())
-            .With(states.Values.Select(each => each.State).ToArray());
-        var taken = new HashSet<LogHandle>();
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync()) taken.Add(handles[reader.GetInt32(0)]);
+            .With(states.Values.Select(each => each.State).ToArray())
+            .Taken(handles);
         return [.. group.Where(write => !taken.Contains(write.Handle))];
     }
 }

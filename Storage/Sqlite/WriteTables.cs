@@ -32,7 +32,7 @@ internal sealed class WriteTables(SqliteDatabase database)
         // Another id than the tombstone's: whoever still reads by the old one must not see the new stream.
         if (row is not null) _streams.Remove(row.Id);
         var epochs = EpochHistory.Begin(epoch, (row?.Reserved ?? 0) + 1);
-        var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
+        var reserved = EpochHistory.ReservedBy(epochs);
         var id = _streams.Insert(name, nowMs, reserved, epochs);
         return NewStream.Opened(new LogHandle(id, epoch), nowMs, epochs, reserved);
     }
@@ -126,25 +126,11 @@ internal sealed class WriteTables(SqliteDatabase database)
     private OpenedStream OpenAgain(StreamRow row, ulong epoch, long nowMs)
     {
         var epochs = EpochHistory.Next(row.Epochs, epoch, row.CloseEnd, row.Reserved);
-        var reserved = epochs[^1].First - 1 + IEventLog.NumberBlock;
+        var reserved = EpochHistory.ReservedBy(epochs);
         var ring = row.CloseEnd is null ? null : _saved.TakeRing(row.Id);
         _streams.Open(row.Id, reserved, epochs);
         _keys.DeleteExpired(row.Id, nowMs - 1, RowsAtOnce);
-        return new OpenedStream
-        {
-            Handle = new LogHandle(row.Id, epoch),
-            Created = false,
-            CreatedMs = row.CreatedMs,
-            Settings = row.Settings,
-            Epochs = epochs,
-            ReservedThrough = reserved,
-            Completed = row.Completed,
-            DurableSince = row.DurableSince,
-            TrimmedThrough = row.Trimmed,
-            Closed = row.CloseEnd is { } end ? new GracefulClose(end, row.CloseFloor, ring ?? new EventRun()) : null,
-            Extents = _runs.Extents(row.Id),
-            Keys = _keys.Read(row.Id, nowMs),
-            Subscribers = _saved.ReadSubscribers(row.Id, _parked.Marks(row.Id)),
-        };
+        return row.Opened(epochs, ring, _runs.Extents(row.Id), _keys.Read(row.Id, nowMs),
+            _saved.ReadSubscribers(row.Id, _parked.Marks(row.Id)));
     }
 }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using OrleansEvents.Api.Metrics;
+using OrleansEvents.Streams;
 
 namespace OrleansEvents.Tests.Metrics;
 
@@ -17,7 +17,7 @@ internal sealed class Trace : IDisposable
     {
         _listener = new ActivityListener
         {
-            ShouldListenTo = static source => source.Name == Spans.SourceName,
+            ShouldListenTo = static source => source.Name == EventTrace.SourceName,
             Sample = static (ref _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStarted = span =>
             {
