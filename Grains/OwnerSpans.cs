@@ -14,7 +14,9 @@ internal static class OwnerSpans
 
     /// <summary>The span of the publish that is called here, which it names in what it sends.</summary>
     public static Activity? OfPublisher() =>
-        Activity.Current is { IdFormat: ActivityIdFormat.W3C } span && span.Source.Name == EventTrace.SourceName ? span : null;
+        Activity.Current is { IdFormat: ActivityIdFormat.W3C } span && span.Source.Name == EventTrace.SourceName
+            ? span
+            : null;
 
     /// <summary>A publish is appended. It is on nobody's way: what is awaited meanwhile is not its child.</summary>
     public static Activity? Append(string stream, string node, string? publisher)
