@@ -11,7 +11,7 @@ namespace OrleansEvents.Streams;
 /// </summary>
 internal sealed class FeedSegment(FeedMemory memory, int bytes)
 {
-    private readonly byte[] _bytes = memory.Rent(bytes);
+    private byte[] _bytes = memory.Rent(bytes);
     private FeedSegment? _next;
     private int _count;
     private int _end;
@@ -54,9 +54,12 @@ internal sealed class FeedSegment(FeedMemory memory, int bytes)
     public void Unpin()
     {
         if (Interlocked.Decrement(ref _pins) != 0) return;
-        // A stalled reader may hold this object: it must not hold all that came after.
+        // A stalled reader may hold this object: it must hold neither all that came after nor the array, which the
+        // pool may have no use for.
         _next = null;
-        memory.Return(_bytes);
+        var bytes = _bytes;
+        _bytes = [];
+        memory.Return(bytes);
     }
 
     /// <summary>Copies as many events as fit, in order; returns how many. The writer's call.</summary>

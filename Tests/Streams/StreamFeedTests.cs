@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using OrleansEvents.Streams;
 using Xunit;
 using static OrleansEvents.Tests.Streams.StreamUnderTest;
@@ -54,6 +56,18 @@ public sealed class StreamFeedTests
         block.Dispose();
         Assert.Equal(0, under.Memory.Used);
         Assert.Equal((0, 0L, 100L, 100L), (under.Feed.Count, under.Feed.Bytes, under.Feed.Floor, under.Feed.Head));
+    }
+
+    [Fact]
+    public void A_reader_that_stays_behind_keeps_no_bytes_from_being_collected()
+    {
+        var under = new StreamUnderTest(StreamSettings.Default with { Buffer = 1 });
+        var reader = new FeedReader(0);
+        var array = ArrayRead(under, ref reader);
+        under.Append(Large);
+        GC.Collect();
+        Assert.False(array.IsAlive);
+        Assert.True(reader.MayHaveMore);
     }
 
     [Fact]
@@ -114,6 +128,21 @@ public sealed class StreamFeedTests
         Assert.Equal(2000, read);
         // A segment's object now and then, nothing for an event.
         Assert.True(perEvent < 16, $"{perEvent} bytes an event");
+    }
+
+    /// <summary>More than the pool keeps.</summary>
+    private static NewEvent Large => Event($"\"{new string('1', BytePool.MostKept)}\"");
+
+    /// <summary>Appends a large event and passes it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference ArrayRead(StreamUnderTest under, ref FeedReader reader)
+    {
+        under.Append(Large);
+        Assert.Equal(FeedRead.Block, under.Feed.Read(ref reader, int.MaxValue, out var block));
+        using var pinned = block;
+        reader.Pass(block, 1);
+        MemoryMarshal.TryGetArray(block.Segment.Memory(0, 1), out var array);
+        return new WeakReference(array.Array);
     }
 
     private sealed class Deaf : IFeedWatcher
