@@ -30,7 +30,27 @@ public static class BytePool
                 return kept;
             }
         }
-        return GC.AllocateUninitializedArray<byte>(1 << power);
+        try
+        {
+            return GC.AllocateUninitializedArray<byte>(1 << power);
+        }
+        catch (OutOfMemoryException)
+        {
+            return AllocateAfterAll(1 << power);
+        }
+    }
+
+    /// <summary>Where the heap has a bound, what is free in it may be of the wrong kind: small objects' regions stay
+    /// theirs until a collection is told to give everything back.</summary>
+    private static byte[] AllocateAfterAll(int bytes)
+    {
+        lock (s_lock)
+        {
+            foreach (var kept in s_kept) kept.Clear();
+            s_keptBytes = 0;
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            return GC.AllocateUninitializedArray<byte>(bytes);
+        }
     }
 
     /// <summary>Takes back what <see cref="Rent"/> gave.</summary>
