@@ -21,16 +21,16 @@ internal sealed class ManualTime : TimeProvider
     }
 
     /// <summary>Waits until somebody waits for just this long.</summary>
-    public Task Armed(TimeSpan wait) => Eventually.True(() =>
-    {
-        lock (_gate) return Task.FromResult(_timers.Exists(timer => timer.Wait == wait));
-    });
+    public Task Armed(TimeSpan wait) => Eventually.True(() => Task.FromResult(IsArmed(wait)));
 
     /// <summary>Waits until nobody waits for just this long: who has an answer may not have let its timer go.</summary>
-    public Task Unarmed(TimeSpan wait) => Eventually.True(() =>
+    public Task Unarmed(TimeSpan wait) => Eventually.True(() => Task.FromResult(!IsArmed(wait)));
+
+    /// <summary>Lets just this long pass if somebody waits for it.</summary>
+    public void PassIfArmed(TimeSpan wait)
     {
-        lock (_gate) return Task.FromResult(!_timers.Exists(timer => timer.Wait == wait));
-    });
+        if (IsArmed(wait)) Pass(wait);
+    }
 
     /// <summary>Waits until somebody waits for just this long, then lets it pass.</summary>
     public async Task PassWhenArmed(TimeSpan wait)
@@ -45,6 +45,11 @@ internal sealed class ManualTime : TimeProvider
         var until = GetTimestamp() + (long)time.TotalMilliseconds;
         while (NextDue(until) is { } next) next.Fire();
         Volatile.Write(ref _ms, until);
+    }
+
+    private bool IsArmed(TimeSpan wait)
+    {
+        lock (_gate) return _timers.Exists(timer => timer.Wait == wait);
     }
 
     private ManualTimer? NextDue(long until)
