@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
-struct snapshot snapshot_take(const struct options *o, const struct tally *tally, const struct published *published)
+struct snapshot snapshot_take(const struct options *o, const struct tally *tally, const struct published *published,
+    uint64_t waited)
 {
     return (struct snapshot){
-        .at = now_ns(), .own_cpu = own_cpu_seconds(), .server_cpu = o->pid ? process_cpu_seconds(o->pid) : -1,
+        .at = now_ns(), .own_cpu = own_cpu_seconds() - (double)waited / 1e9,
+        .server_cpu = o->pid ? process_cpu_seconds(o->pid) : -1,
         .events = tally->events, .reads = tally->reads, .bytes = tally->bytes,
         .published = published->next - N_FIRST, .answered = published->answered,
     };

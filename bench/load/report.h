@@ -23,6 +23,8 @@ struct result {
     const struct published *published;
 };
 
-struct snapshot snapshot_take(const struct options *o, const struct tally *tally, const struct published *published);
+// `waited`: nanoseconds of its own processor time in which the generator had nothing to do.
+struct snapshot snapshot_take(const struct options *o, const struct tally *tally, const struct published *published,
+    uint64_t waited);
 bool result_is_clean(const struct result *result);
 void result_print(const struct options *options, const struct result *result);
