@@ -25,6 +25,8 @@ internal static class ApiBuilder
         builder.WebHost.ConfigureKestrel(kestrel => ConfigureKestrel(kestrel, options));
         // Certificates, above all.
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(builder.Configuration.GetSection("Kestrel")));
+        // Nothing here blocks: a request is served where its bytes are read.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.WebHost.UseUrls(options.Urls.Split(';'));
         builder.Services.AddRouting();
         builder.Services.AddSingleton(TimeProvider.System);
@@ -41,6 +43,7 @@ internal static class ApiBuilder
         app.UseMiddleware<MethodRules>();
         app.UseRouting();
         app.UseMiddleware<RestoreHead>();
+        app.Use(HeldAnswers.OnRequestAsync);
         ApiParts.MapEndpoints(app);
         return app;
     }
@@ -58,6 +61,7 @@ internal static class ApiBuilder
         {
             if (Http2Cleartext.IsAvailable)
                 listen.Use(next => new Http2Cleartext(next, kestrel.Limits.KeepAliveTimeout).OnConnectionAsync);
+            listen.Use(next => connection => HeldAnswers.OnConnectionAsync(connection, next));
         });
     }
 
@@ -68,6 +72,8 @@ internal static class ApiBuilder
         builder.Logging
             .AddFilter(null, LogLevel.Warning)
             .AddFilter("OrleansEvents", LogLevel.Information)
+            // It would make an activity and a scope for each request, for lines that the fault boundary writes.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
             .AddSimpleConsole(console =>
             {

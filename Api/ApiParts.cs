@@ -26,6 +26,7 @@ internal static class ApiParts
         services.AddSingleton<Operations>();
         services.AddSingleton<RequestMemory>();
         services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<StreamNameFilter>();
         services.AddSingleton<ReadEndpoint>();
         services.AddSingleton<ConnectionCounts>();
         services.AddSingleton<ConnectionTable>();

@@ -69,8 +69,10 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         }
         var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
-        var published = await operations.Limit(streams.Publish(stream, parsed.Events, each, CancellationToken.None),
-            "publish", stream);
+        var publishing = streams.Publish(stream, parsed.Events, each, CancellationToken.None);
+        var answers = HeldAnswers.Of(http);
+        if (!publishing.IsCompleted) answers?.Release();
+        var published = await operations.Limit(publishing, "publish", stream);
         meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));
         if (published.Refusal is { } refusal)
         {
@@ -87,6 +89,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         if (logger.IsEnabled(LogLevel.Debug))
             Appended(logger, stream, published.Value.Count, published.Value.First.Seq, published.Value.Last.Seq,
                 published.Value.Last, published.Value.Durable);
+        answers?.Hold();
         await JsonAnswer.Write(http, StatusCodes.Status201Created, (stream, published.Value, each), WriteAnswer);
     }
 
@@ -97,6 +100,9 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         if (request.Headers.ContentEncoding.Count > 0) return null;
         if (request.ContentType is not { Length: > 0 } text)
             return request.Headers.Origin.Count == 0 ? PublishForm.Json : null;
+        // What most say needs no parsing.
+        if (text == "application/json") return PublishForm.Json;
+        if (text == "application/x-ndjson") return PublishForm.Ndjson;
         if (!MediaTypeHeaderValue.TryParse(text, out var type)) return null;
         if (type.Charset.HasValue && !type.Charset.Value.AsSpan().Trim('"').Equals("utf-8",
             StringComparison.OrdinalIgnoreCase))

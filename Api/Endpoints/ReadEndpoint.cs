@@ -98,7 +98,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         meter.DeliveredEvents.Add(1, poll.Count);
         meter.DeliveredBytes.Add(1, page.Length);
         poll.GoingOut();
-        await JsonAnswer.Write(http, StatusCodes.Status200OK, page);
+        await JsonAnswer.Write(http, StatusCodes.Status200OK, page.Span);
         poll.Sent();
     }
 

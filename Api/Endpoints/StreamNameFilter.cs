@@ -16,7 +16,7 @@ internal sealed class StreamNameFilter(ConnectionTable connections) : IEndpointF
         return Results.Empty;
     }
 
-    private Refusal? Check(HttpContext http)
+    public Refusal? Check(HttpContext http)
     {
         if (connections.IsDraining) return new Refusal(ErrorCode.ServerShutdown, "The server is stopping.");
         var isRead = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);

@@ -14,17 +14,29 @@ internal static class StreamsEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
+        MapPublish(routes);
         var all = routes.MapGroup("/api").AddEndpointFilter<StreamNameFilter>();
         all.MapGet("/streams", List);
         all.MapGet("/streams/{stream}", Describe);
         all.MapPut("/streams/{stream}", Configure);
         all.MapDelete("/streams/{stream}", Delete);
         all.MapPost("/streams/{stream}/complete", Complete);
-        all.MapPost("/streams/{stream}/events", Publish);
         all.MapGet("/streams/{stream}/events", Read);
         all.MapGet("/events", ReadMany);
         all.MapGet("/events/processes/{id}/logs", ReadProcessLogs);
         all.MapGet("/events/task-attempts/{id}/diff", ReadTaskAttemptDiff);
+    }
+
+    /// <summary>By hand, without what a filter, bound parameters and a scope make for each request.</summary>
+    private static void MapPublish(IEndpointRouteBuilder routes)
+    {
+        var services = routes.ServiceProvider;
+        routes.MapPost("/api/streams/{stream}/events", (HttpContext http) =>
+                services.GetRequiredService<StreamNameFilter>().Check(http) is { } refusal
+                    ? Problem.Write(http, refusal)
+                    : services.GetRequiredService<PublishEndpoint>()
+                        .Publish(http, (string)http.Request.RouteValues["stream"]!))
+            .WithMetadata(new HeldAnswers.MayHold());
     }
 
     private static async Task List(HttpContext http, IEventStreams streams, Operations operations)
@@ -77,9 +89,6 @@ internal static class StreamsEndpoints
     private static async Task Complete(HttpContext http, string stream, IEventStreams streams, Operations operations) =>
         await Answer(http, await operations.Limit(streams.Complete(stream, http.RequestAborted), "complete", stream),
             StatusCodes.Status200OK, StreamJson.Write);
-
-    private static Task Publish(HttpContext http, string stream, PublishEndpoint endpoint) =>
-        endpoint.Publish(http, stream);
 
     private static Task Read(HttpContext http, string stream, ReadEndpoint endpoint) =>
         endpoint.One(http, stream, raw: false);

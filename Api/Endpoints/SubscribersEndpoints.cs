@@ -157,7 +157,7 @@ internal static class SubscribersEndpoints
             return;
         }
         using var events = page.Value!.Events;
-        await JsonAnswer.Write(http, StatusCodes.Status200OK, SubscriberJson.PageOf(page.Value));
+        await JsonAnswer.Write(http, StatusCodes.Status200OK, SubscriberJson.PageOf(page.Value).Span);
     }
 
     private static long CursorOf(string text, QueryReader query)
