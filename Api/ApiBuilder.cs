@@ -43,7 +43,7 @@ internal static class ApiBuilder
         app.UseMiddleware<MethodRules>();
         app.UseRouting();
         app.UseMiddleware<RestoreHead>();
-        app.Use(HeldAnswers.OnRequestAsync);
+        app.Use(HeldOutput.OnRequestAsync);
         ApiParts.MapEndpoints(app);
         return app;
     }
@@ -61,7 +61,7 @@ internal static class ApiBuilder
         {
             if (Http2Cleartext.IsAvailable)
                 listen.Use(next => new Http2Cleartext(next, kestrel.Limits.KeepAliveTimeout).OnConnectionAsync);
-            listen.Use(next => connection => HeldAnswers.OnConnectionAsync(connection, next));
+            listen.Use(next => connection => HeldOutput.OnConnectionAsync(connection, next));
         });
     }
 

@@ -70,7 +70,7 @@ internal sealed partial class PublishEndpoint(IEventStreams streams, LimitsOptio
         var began = time.GetTimestamp();
         // Not bound to the request: a client that leaves must not make void what is being written.
         var publishing = streams.Publish(stream, parsed.Events, each, CancellationToken.None);
-        var answers = HeldAnswers.Of(http);
+        var answers = HeldOutput.Of(http);
         if (!publishing.IsCompleted) answers?.Release();
         var published = await operations.Limit(publishing, "publish", stream);
         meter.Publish(published, parsed.Events.Span, time.GetElapsedTime(began));

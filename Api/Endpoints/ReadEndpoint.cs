@@ -64,7 +64,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         // A reader that is slow is our matter, not the server's.
         if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
         var output = (sse.DirectSend ? SocketOutput.TryTake(http) : null)
-            ?? (SseOutput)new PipeOutput(http.Response.BodyWriter);
+            ?? (SseOutput)new PipeOutput(http.Response.BodyWriter, HeldOutput.BelowTls(http));
         var connection = new SseConnection(connections, request, http, output, reading.TakeSubscriber());
         var lines = reading.TakeLeases()
             .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream))).ToList();

@@ -36,7 +36,7 @@ internal static class StreamsEndpoints
                     ? Problem.Write(http, refusal)
                     : services.GetRequiredService<PublishEndpoint>()
                         .Publish(http, (string)http.Request.RouteValues["stream"]!))
-            .WithMetadata(new HeldAnswers.MayHold());
+            .WithMetadata(new HeldOutput.MayHold());
     }
 
     private static async Task List(HttpContext http, IEventStreams streams, Operations operations)

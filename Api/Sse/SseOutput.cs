@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -36,7 +37,9 @@ internal abstract class SseOutput : IBufferWriter<byte>
 }
 
 /// <summary>Through the web server's own pipe: whatever the protocol.</summary>
-internal sealed class PipeOutput(PipeWriter pipe) : SseOutput
+/// <param name="pipe">The response's.</param>
+/// <param name="records">Where HTTP/1.1 is encrypted: what its records are gathered in.</param>
+internal sealed class PipeOutput(PipeWriter pipe, HeldOutput? records = null) : SseOutput
 {
     private long _taken;
 
@@ -64,10 +67,13 @@ internal sealed class PipeOutput(PipeWriter pipe) : SseOutput
 
     public override ValueTask<bool> Flush()
     {
+        records?.Gather();
         var flushing = pipe.FlushAsync();
         if (!flushing.IsCompletedSuccessfully) return Wait(flushing);
-        var flushed = flushing.Result;
-        return ValueTask.FromResult(!flushed.IsCompleted && !flushed.IsCanceled);
+        var isTaken = IsTaken(flushing.Result);
+        if (records is null || !isTaken) return ValueTask.FromResult(isTaken);
+        var sending = records.FlushTogether();
+        return sending.IsCompletedSuccessfully ? ValueTask.FromResult(IsTaken(sending.Result)) : Wait(sending);
     }
 
     public override void Complete()
@@ -75,9 +81,12 @@ internal sealed class PipeOutput(PipeWriter pipe) : SseOutput
         // The server ends the response when the handler returns.
     }
 
-    private static async ValueTask<bool> Wait(ValueTask<FlushResult> flushing)
+    private static bool IsTaken(FlushResult flushed) => !flushed.IsCompleted && !flushed.IsCanceled;
+
+    private async ValueTask<bool> Wait(ValueTask<FlushResult> flushing)
     {
-        var flushed = await flushing;
-        return !flushed.IsCompleted && !flushed.IsCanceled;
+        records?.Scatter();
+        var isTaken = IsTaken(await flushing);
+        return isTaken && (records is null || IsTaken(await records.FlushTogether()));
     }
 }

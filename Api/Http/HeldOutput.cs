@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
@@ -5,12 +6,12 @@ using Microsoft.AspNetCore.Connections;
 namespace OrleansEvents.Api.Http;
 
 /// <summary>
-/// Answers to pipelined requests leave together: while more requests lie in the input, an answer that may be held
-/// waits for theirs, so that many are one send. What is held goes out before anything is waited for: more input, a
-/// request's own work, and every request whose answer may not be held. So nothing is late, and nothing is held while
-/// the connection is idle.
+/// What a connection sends leaves together where it is known that more follows at once: a send costs more than what is
+/// in it. Answers to pipelined requests: while more requests lie in the input, one that may be held waits for theirs.
+/// It goes out before anything is waited for: more input, a request's own work, and every request whose answer may not
+/// be held; so none is late, and nothing is held while the connection is idle. And the records of one encrypted write.
 /// </summary>
-internal sealed class HeldAnswers : IDuplexPipe
+internal sealed class HeldOutput : IDuplexPipe
 {
     /// <summary>Bytes that wait for more answers at most.</summary>
     private const int MostBytes = 16 << 10;
@@ -18,7 +19,7 @@ internal sealed class HeldAnswers : IDuplexPipe
     private readonly Requests _requests;
     private readonly Answers _answers;
 
-    private HeldAnswers(IDuplexPipe transport)
+    private HeldOutput(IDuplexPipe transport)
     {
         _answers = new Answers(this, transport.Output);
         _requests = new Requests(this, transport.Input);
@@ -31,7 +32,7 @@ internal sealed class HeldAnswers : IDuplexPipe
     /// <summary>The connection's step: what comes behind it writes through this.</summary>
     public static Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var held = new HeldAnswers(connection.Transport);
+        var held = new HeldOutput(connection.Transport);
         connection.Transport = held;
         connection.Features.Set(held);
         return next(connection);
@@ -46,13 +47,33 @@ internal sealed class HeldAnswers : IDuplexPipe
 
     /// <summary>Those of a request; null where answers do not follow each other, or are encrypted one by
     /// one.</summary>
-    public static HeldAnswers? Of(HttpContext context) =>
-        context.Request.Protocol == HttpProtocol.Http11 && !context.Request.IsHttps
-            ? context.Features.Get<HeldAnswers>()
+    public static HeldOutput? Of(HttpContext context) => Of(context, isEncrypted: false);
+
+    /// <summary>Those of a request whose answer is encrypted; null where it is not, or is not the connection's
+    /// only one.</summary>
+    public static HeldOutput? BelowTls(HttpContext context) => Of(context, isEncrypted: true);
+
+    private static HeldOutput? Of(HttpContext context, bool isEncrypted) =>
+        context.Request.Protocol == HttpProtocol.Http11 && context.Request.IsHttps == isEncrypted
+            ? context.Features.Get<HeldOutput>()
             : null;
 
     /// <summary>The answer that is written next may wait for those to requests that have come already.</summary>
     public void Hold() => _answers.MayWait = true;
+
+    /// <summary>What is encrypted from here on leaves together, with <see cref="FlushTogether"/>. A connection with
+    /// TLS sends each of its records by itself, 4 KiB at most, and pays for each as for a whole write.</summary>
+    public void Gather() => _answers.Gathers = true;
+
+    /// <summary>Nothing waits for more any longer.</summary>
+    public void Scatter() => _answers.Gathers = false;
+
+    /// <summary>Sends what has been gathered.</summary>
+    public ValueTask<FlushResult> FlushTogether()
+    {
+        Scatter();
+        return _answers.FlushTogether();
+    }
 
     /// <summary>What is held goes out. For the connection's own request alone, before it waits for anything.</summary>
     public void Release() => _answers.Release();
@@ -60,7 +81,7 @@ internal sealed class HeldAnswers : IDuplexPipe
     /// <summary>Marks an endpoint that calls <see cref="Hold"/>, and <see cref="Release"/> before it waits.</summary>
     public sealed class MayHold;
 
-    private sealed class Requests(HeldAnswers connection, PipeReader input) : PipeReader
+    private sealed class Requests(HeldOutput connection, PipeReader input) : PipeReader
     {
         private SequencePosition _end;
 
@@ -119,9 +140,13 @@ internal sealed class HeldAnswers : IDuplexPipe
         public override void Complete(Exception? exception = null) => input.Complete(exception);
     }
 
-    private sealed class Answers(HeldAnswers connection, PipeWriter output) : PipeWriter
+    private sealed class Answers(HeldOutput connection, PipeWriter output) : PipeWriter
     {
+        // TLS may have something of its own to say at any time, from the thread that reads.
+        private readonly Lock _writing = new();
         private bool _holds;
+
+        public volatile bool Gathers;
 
         public bool MayWait { get; set; }
 
@@ -136,6 +161,24 @@ internal sealed class HeldAnswers : IDuplexPipe
             connection._requests.CameTogether |= isFollowed;
             _holds = isFollowed && output.UnflushedBytes < MostBytes;
             return _holds ? ValueTask.FromResult(default(FlushResult)) : output.FlushAsync(cancellationToken);
+        }
+
+        public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source,
+            CancellationToken cancellationToken = default)
+        {
+            lock (_writing)
+                return Gathers ? Keep(source.Span) : output.WriteAsync(source, cancellationToken);
+        }
+
+        public ValueTask<FlushResult> FlushTogether()
+        {
+            lock (_writing) return output.FlushAsync();
+        }
+
+        private ValueTask<FlushResult> Keep(ReadOnlySpan<byte> record)
+        {
+            output.Write(record);
+            return ValueTask.FromResult(default(FlushResult));
         }
 
         public void Release()

@@ -9,7 +9,7 @@ using static OrleansEvents.Tests.Http.RawConnection;
 namespace OrleansEvents.Tests.Http;
 
 /// <summary>Answers to pipelined requests leave together, and none is late for that.</summary>
-public sealed class HeldAnswersTests : IAsyncLifetime
+public sealed class HeldOutputTests : IAsyncLifetime
 {
     private static readonly string s_publish = RequestText("POST", "/api/streams/s/events", Given.Event(1));
     private readonly StallingLog _log = StallingLog.Over(new MemoryEventLog());
