@@ -10,8 +10,7 @@ namespace OrleansEvents.Api.Sse;
 internal sealed class ConnectionTable : IDisposable
 {
     private readonly ConcurrentDictionary<string, SseConnection> _connections = new(StringComparer.Ordinal);
-    private readonly Sweeper[] _sweepers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ =>
-        new Sweeper())];
+    private readonly Sweeper[] _sweepers;
     private readonly ConnectionClock _clock;
     private int _nextSweeper;
     private readonly CancellationTokenSource _draining = new();
@@ -26,6 +25,7 @@ internal sealed class ConnectionTable : IDisposable
     {
         (Streams, Options, Time, System, Counts, Logger) = (streams, options, time, system, counts, logger);
         (Meter, Operations) = (meter, operations);
+        _sweepers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Sweeper(time))];
         meter.Connections = counts;
         _clients = new ClientTable(options.Clients);
         PositionBytes = limits.PositionBytes;

@@ -226,11 +226,13 @@ internal sealed partial class SseConnection
                 if (_finished) break;
                 if (more)
                 {
+                    _isAtRest = false;
                     // The others first. The signal keeps whoever signals meanwhile from being missed.
                     Interlocked.And(ref _signals, ~(int)Signals.Scheduled);
                     _sweeper.Post(this);
                     return;
                 }
+                _isAtRest = IsAtRest();
                 if (Interlocked.CompareExchange(ref _signals, 0,
                     (int)Signals.Scheduled) == (int)Signals.Scheduled) return;
             }

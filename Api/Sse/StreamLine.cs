@@ -57,8 +57,17 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     /// <summary>The feed has moved: the connection looks at this line, now if it can.</summary>
     public void Advanced()
     {
-        if (Interlocked.Exchange(ref _queued, 1) == 0) connection.Queue(this);
+        TryQueue();
         connection.Signal(Signals.Advanced);
+    }
+
+    /// <summary>The same, from a sweep.</summary>
+    public void Advanced(in Instant now) => connection.Advance(this, now);
+
+    /// <summary>The connection's next round looks at this line.</summary>
+    public void TryQueue()
+    {
+        if (Interlocked.Exchange(ref _queued, 1) == 0) connection.Queue(this);
     }
 
     /// <summary>Taken from the list: moving again queues it again.</summary>

@@ -8,11 +8,12 @@ namespace OrleansEvents.Api.Sse;
 /// connection of such a feed everything since its cursor, in one write, so that batches grow by themselves with the
 /// load. It runs on the thread pool, one worker at a time, and only while there is something to do.
 /// </summary>
-internal sealed class Sweeper : IThreadPoolWorkItem
+internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
 {
     /// <summary>Connections that have more to send, in one run: what else the pool has to do comes between.</summary>
     private const int UnfinishedAtOnce = 4;
 
+    private readonly TimeProvider _time = time;
     private readonly ConcurrentQueue<FeedReaders> _moved = new();
     private readonly ConcurrentQueue<SseConnection> _unfinished = new();
     private readonly Dictionary<StreamFeed, FeedReaders> _feeds = [];
@@ -118,7 +119,8 @@ internal sealed class Sweeper : IThreadPoolWorkItem
             Interlocked.Exchange(ref _queued, 0);
             StreamLine[] lines;
             lock (_lines) lines = _snapshot ??= [.. _lines];
-            foreach (var line in lines) line.Advanced();
+            var now = Instant.Of(sweeper._time);
+            foreach (var line in lines) line.Advanced(now);
         }
     }
 }
