@@ -32,7 +32,7 @@ public sealed partial class EventStream
     /// calls <see cref="CommitDone"/>, whatever came of it.</summary>
     public CommitWork? NextCommit()
     {
-        if (_inFlight is not null || NeedsReopen) return null;
+        if (_staged.Count == 0 || _inFlight is not null || NeedsReopen) return null;
         var runs = _staged.Where(run => run is { Durable: true, Taken: false }).ToList();
         if (runs.Count == 0) return null;
         foreach (var run in runs) run.Taken = true;

@@ -1,6 +1,6 @@
 namespace OrleansEvents.Streams;
 
-/// <summary>Is told that a feed has something new. Called on the writer's thread: it must return at once.</summary>
+/// <summary>Is told that a feed has something new. Called on the writer's thread: it must not wait.</summary>
 public interface IFeedWatcher
 {
     /// <summary>The feed's head or state has moved.</summary>

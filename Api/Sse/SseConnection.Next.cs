@@ -34,6 +34,18 @@ internal sealed partial class SseConnection
         _ = Pump();
     }
 
+    /// <summary>The writer of the stream itself has come to this line. False: there is more to do, or somebody does it,
+    /// and a sweep has to come: a round may take long, and the writer has others to serve.</summary>
+    public bool TryAdvance(StreamLine line, in Instant now)
+    {
+        const int Pumped = (int)Signals.Scheduled;
+        if (!_isAtRest || Interlocked.CompareExchange(ref _signals, Pumped, 0) != 0) return false;
+        var isDone = _isAtRest && TrySendNext(line, now);
+        _isAtRest = isDone;
+        // Whoever has signalled meanwhile left it to this pump.
+        return Interlocked.And(ref _signals, ~Pumped) == Pumped && isDone;
+    }
+
     /// <summary>Sends what comes next. False: there is more to do.</summary>
     private bool TrySendNext(StreamLine line, in Instant now)
     {

@@ -64,6 +64,9 @@ internal sealed class StreamLine(SseConnection connection, FeedLease lease, Read
     /// <summary>The same, from a sweep.</summary>
     public void Advanced(in Instant now) => connection.Advance(this, now);
 
+    /// <summary>The same, from the feed's writer; false: the sweep has to come.</summary>
+    public bool TryAdvance(in Instant now) => connection.TryAdvance(this, now);
+
     /// <summary>The connection's next round looks at this line.</summary>
     public void TryQueue()
     {

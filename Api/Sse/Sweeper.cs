@@ -13,6 +13,10 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
     /// <summary>Connections that have more to send, in one run: what else the pool has to do comes between.</summary>
     private const int UnfinishedAtOnce = 4;
 
+    /// <summary>So few readers of one feed are served by its writer: a thread that is woken for them takes longer than
+    /// sending to them.</summary>
+    private const int FewReaders = 4;
+
     private readonly TimeProvider _time = time;
     private readonly ConcurrentQueue<FeedReaders> _moved = new();
     private readonly ConcurrentQueue<SseConnection> _unfinished = new();
@@ -82,10 +86,14 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
     {
         private readonly List<StreamLine> _lines = [];
         private StreamLine[]? _snapshot;
+
+        /// <summary>All of them, while they are few.</summary>
+        private volatile StreamLine[]? _few;
         private int _queued;
 
         public void Advanced(StreamFeed feed)
         {
+            if (_few is { } few && TryServe(few)) return;
             if (Interlocked.Exchange(ref _queued, 1) != 0) return;
             sweeper._moved.Enqueue(this);
             sweeper.Schedule();
@@ -97,7 +105,7 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
             {
                 line.Place = _lines.Count;
                 _lines.Add(line);
-                _snapshot = null;
+                Changed_UnderLock();
             }
         }
 
@@ -108,9 +116,23 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
                 var last = _lines[^1];
                 (_lines[line.Place], last.Place) = (last, line.Place);
                 _lines.RemoveAt(_lines.Count - 1);
-                _snapshot = null;
+                Changed_UnderLock();
                 return _lines.Count;
             }
+        }
+
+        private void Changed_UnderLock()
+        {
+            _snapshot = null;
+            _few = _lines.Count <= FewReaders ? [.. _lines] : null;
+        }
+
+        private bool TryServe(StreamLine[] few)
+        {
+            var now = Instant.Of(sweeper._time);
+            var isServed = true;
+            foreach (var line in few) isServed &= line.TryAdvance(now);
+            return isServed;
         }
 
         public void Sweep()
