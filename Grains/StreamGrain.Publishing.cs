@@ -32,7 +32,7 @@ internal sealed partial class StreamGrain
         {
             var count = Math.Abs(batch.Counts[i]);
             answers[i] = Append(unpacked.AsMemory(from, count), batch.Counts[i] < 0,
-                new RequestMark(batch.Publisher, batch.FirstNo + i, batch.Again), batch.Traces?[i]);
+                new RequestMark(batch.Publisher, batch.FirstNo + i, batch.Again, from), batch.Traces?[i]);
             from += count;
         }
         Turned();

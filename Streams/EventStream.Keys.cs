@@ -80,8 +80,8 @@ public sealed partial class EventStream
             _keys.Add(key, entry);
             if (!durable) OrdinaryKeysUntilMs = Math.Max(OrdinaryKeysUntilMs, entry.ExpiresMs);
             if (pending is null) continue;
-            pending.Entries.Add((key, entry));
-            if (durable) pending.Keys.Add(new LogKey(key, entry.Hash, id.Epoch, id.Seq, now.UnixMs + window));
+            pending.Add(key, entry);
+            if (durable) pending.Add(new LogKey(key, entry.Hash, id.Epoch, id.Seq, now.UnixMs + window));
         }
     }
 }

@@ -141,7 +141,7 @@ public sealed partial class EventStream
         {
             var run = _staged[done++];
             Show(run.Events, now);
-            foreach (var batch in run.Batches) Settle(batch, visible: true);
+            Settle(run, visible: true);
             _stagedBytes -= run.Events.Frames.Length;
             run.Events.Dispose();
         }
@@ -159,20 +159,28 @@ public sealed partial class EventStream
             _staged.Remove(run);
             _stagedBytes -= run.Events.Frames.Length;
             Burn(run.Events.First, run.Events.Last);
-            foreach (var batch in run.Batches) Settle(batch, visible: false);
+            Settle(run, visible: false);
             if (_voidInFlight is null || !_voidInFlight.Staged.Contains(run)) run.Events.Dispose();
         }
         Release(now);
     }
 
-    private void Settle(PendingBatch batch, bool visible)
+    private void Settle(StagedRun run, bool visible)
     {
-        foreach (var (key, entry) in batch.Entries)
+        foreach (var mark in run.Marks)
         {
-            if (!visible) WindowOf(entry.Hash).Forget(key, batch);
-            entry.Pending = null;
+            if (!visible) _requests.Forget(mark);
+            mark.Pending = null;
         }
-        batch.Complete(visible);
+        foreach (var batch in run.Batches)
+        {
+            foreach (var (key, entry) in batch.Entries)
+            {
+                if (!visible) _keys.Forget(key, batch);
+                entry.Pending = null;
+            }
+            batch.Complete(visible);
+        }
     }
 
     private void Burn(long first, long last)

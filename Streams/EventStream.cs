@@ -43,8 +43,9 @@ public sealed partial class EventStream
         foreach (var extent in opened.Extents) _stored.Add(extent);
         foreach (var key in opened.Keys)
         {
-            var window = WindowOf(key.Hash);
-            window.Load(key, window == _requests ? RepeatedWithin : settings.DedupeWindow, now);
+            // A mark stands for no content; no content has that hash.
+            if (key.Hash == default) _requests.Load(key, RepeatedWithin, now);
+            else _keys.Load(key, settings.DedupeWindow, now);
         }
         Load(ring, opened.Closed?.Floor, now);
         // Last: whoever finds the stream open finds its positions too.

@@ -5,13 +5,21 @@ namespace OrleansEvents.Streams;
 public sealed class PendingBatch
 {
     private readonly TaskCompletionSource<bool> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<LogKey>? _keys;
+    private List<(string Key, KeyWindow.Entry Entry)>? _entries;
 
     /// <summary>Completes with the outcome.</summary>
     public Task<bool> Outcome => _outcome.Task;
 
-    internal List<LogKey> Keys { get; } = [];
+    // Most have none.
+    internal IReadOnlyList<LogKey> Keys => _keys ?? (IReadOnlyList<LogKey>)[];
 
-    internal List<(string Key, KeyWindow.Entry Entry)> Entries { get; } = [];
+    internal IReadOnlyList<(string Key, KeyWindow.Entry Entry)> Entries =>
+        _entries ?? (IReadOnlyList<(string, KeyWindow.Entry)>)[];
+
+    internal void Add(string key, KeyWindow.Entry entry) => (_entries ??= []).Add((key, entry));
+
+    internal void Add(LogKey key) => (_keys ??= []).Add(key);
 
     internal void Complete(bool visible) => _outcome.TrySetResult(visible);
 }
@@ -27,6 +35,9 @@ internal sealed class StagedRun(bool durable, long stagedAtMs)
 
     public List<PendingBatch> Batches { get; } = [];
 
+    /// <summary>Of the requests among them that can be repeated without keys.</summary>
+    public List<RequestWindow.Mark> Marks { get; } = [];
+
     /// <summary>Whether it is being written, or was: nothing may be added.</summary>
     public bool Taken { get; set; }
 
@@ -40,13 +51,14 @@ public sealed class CommitWork
     {
         Staged = staged;
         Runs = [.. staged.Select(run => run.Events)];
-        Keys = [.. staged.SelectMany(run => run.Batches).SelectMany(batch => batch.Keys)];
+        Keys = [.. staged.SelectMany(run => run.Batches).SelectMany(batch => batch.Keys),
+            .. staged.SelectMany(run => run.Marks).Select(mark => mark.ToKey())];
     }
 
     /// <summary>The runs to append, in order.</summary>
     public IReadOnlyList<EventRun> Runs { get; }
 
-    /// <summary>The keys of their events.</summary>
+    /// <summary>The keys of their events, and what must be remembered of requests without keys.</summary>
     public IReadOnlyList<LogKey> Keys { get; }
 
     internal IReadOnlyList<StagedRun> Staged { get; }

@@ -19,6 +19,9 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
 
     private const int CallRequests = 256;
 
+    /// <summary>Calls that are under way although they are not full: while one is committed another comes.</summary>
+    private const int CallsOfFew = 2;
+
     private static readonly Refusal TooMuch =
         new(Streams.ErrorCode.StoreUnavailable, "Too much waits for the stream's owner.", TimeSpan.FromSeconds(1));
 
@@ -39,12 +42,17 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
                 return Task.FromResult<Outcome<PublishAnswer>>(TooMuch);
             _waiting.Enqueue(request);
             _waitingBytes += request.Length;
-            if (_calls == context.Options.CallsUnderWay) return Await(request, cancel);
+            if (!MayCall(_calls + 1)) return Await(request, cancel);
             _calls++;
         }
         _ = Send();
         return Await(request, cancel);
     }
+
+    /// <summary>Whether so many calls may be under way: what waits is not spread over more calls than it
+    /// fills.</summary>
+    private bool MayCall(int calls) => calls <= context.Options.CallsUnderWay
+        && (calls <= CallsOfFew || _waitingBytes >= CallBytes || _waiting.Count >= CallRequests);
 
     /// <summary>Whether nothing is under way; from then on nothing can be.</summary>
     public bool TryClose()
@@ -68,21 +76,25 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
 
     private async Task Send()
     {
-        while (Take() is var (batch, requests))
+        while (true)
         {
+            // Behind those who were just answered: what they publish next is in this call.
+            await Task.Yield();
+            if (Take() is not var (batch, requests)) return;
             // Not that of whoever began to send.
             if (Activity.Current is not null) Activity.Current = requests[0].Span;
             try
             {
                 var answers = await Call(batch);
                 for (var i = 0; i < requests.Count; i++)
-                    requests[i].Answer.TrySetResult(answers is null ? Transient.Unreachable : answers[i]);
+                    requests[i].Answered(answers is null ? Transient.Unreachable : answers[i]);
             }
 #pragma warning disable CA1031 // Whatever it is, the publishers are told.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                foreach (var request in requests) request.Answer.TrySetException(e);
+                foreach (var request in requests)
+                    ThreadPool.UnsafeQueueUserWorkItem(_ => request.Answer.TrySetException(e), null);
             }
         }
     }
@@ -113,7 +125,7 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
         lock (_lock)
         {
             var (requests, length) = (new List<Request>(), 0);
-            while (requests.Count < CallRequests && _waiting.TryPeek(out var next))
+            while (MayCall(_calls) && requests.Count < CallRequests && _waiting.TryPeek(out var next))
             {
                 if (length > 0 && length + next.Length > CallBytes) break;
                 _waitingBytes -= _waiting.Dequeue().Length;
@@ -148,7 +160,13 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
         /// <summary>Whether nobody waits for it any more.</summary>
         public bool IsGivenUp { get; set; }
 
-        public TaskCompletionSource<Outcome<PublishAnswer>> Answer { get; } =
-            new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>Whoever completes it does so in a work item of its own.</summary>
+        public TaskCompletionSource<Outcome<PublishAnswer>> Answer { get; } = new();
+
+        /// <summary>Answers in a work item of its own, one behind the other: the thread's own queue would turn their
+        /// order around, and let who sends next go before them.</summary>
+        public void Answered(Outcome<PublishAnswer> outcome) => ThreadPool.UnsafeQueueUserWorkItem(
+            static each => each.Request.Answer.TrySetResult(each.Outcome), (Request: this, Outcome: outcome),
+            preferLocal: false);
     }
 }

@@ -9,6 +9,9 @@ internal sealed class OtherNode(Process process) : IAsyncDisposable
 {
     public const string Argument = "other";
 
+    /// <summary>Asks for its microseconds until now.</summary>
+    public const string Cpu = "cpu";
+
     private const string Ready = "ready";
 
     /// <summary>Starts it, and waits until it has joined.</summary>
@@ -70,6 +73,9 @@ internal sealed class OtherNode(Process process) : IAsyncDisposable
                 case ["publish", var callers, var events, var seconds, var critical, var prefix, var streams]:
                     yield return ClusterHost.Json($"{await Publish(node, callers, events, seconds, critical, prefix,
                         streams):F0}");
+                    break;
+                case [Cpu]:
+                    yield return ClusterHost.Json($"{OwnerWork.Cpu:F0}");
                     break;
                 case ["follow", var stream]:
                     reading = await TapReading.On(node, stream);

@@ -37,8 +37,14 @@ internal static class OwnerWork
         await using var node = await NodeHere.Start(connection);
         await new Publishing(node.Streams, Names("durable", streams), 1, DataBytes, critical: true).Open();
         await using var other = await OtherNode.Start(connection);
+        // Unmeasured, so that nothing is compiled while it is measured.
+        await other.Do($"publish {Callers} 1 {seconds} True durable {streams}");
+        var (here, there, watch) = (Cpu, Parse(await other.Do(OtherNode.Cpu)), Stopwatch.StartNew());
         var rate = Parse(await other.Do($"publish {Callers} 1 {seconds} True durable {streams}"));
-        yield return ClusterHost.Json($"{{\"streams\":{streams},\"answered_per_s\":{rate:F0}}}");
+        var events = rate * watch.Elapsed.TotalSeconds;
+        (here, there) = (Cpu - here, Parse(await other.Do(OtherNode.Cpu)) - there);
+        yield return ClusterHost.Json($"{{\"streams\":{streams},\"answered_per_s\":{rate:F0},")
+            + ClusterHost.Json($"\"owner_cpu_us_each\":{here / events:F1},\"other_cpu_us_each\":{there / events:F1}}}");
     }
 
     /// <summary>One stream published here and followed there: as fast as it goes, then at an even pace.</summary>
@@ -63,6 +69,9 @@ internal static class OwnerWork
         await enough.CancelAsync();
         await pacing;
     }
+
+    /// <summary>Microseconds of this process until now.</summary>
+    public static double Cpu => Environment.CpuUsage.TotalTime.TotalMicroseconds;
 
     public static string[] Names(string prefix, int count) =>
         [.. Enumerable.Range(0, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"{prefix}.{i}"))];
