@@ -34,8 +34,8 @@ cluster() {
     shift 2
     say "cluster: $mode $* ($name)"
     env -C "$scratch/cwd" DOTNET_gcServer=0 $SERVER_ENV dotnet "$(program Cluster)" "$mode" \
-        "$postgres;Search Path=${schema:-cluster_$name}" "$@" >"$scratch/cluster.out" 2>"$scratch/cluster.log" ||
-        [ "$mode" = grains ] || { cat "$scratch/cluster.log" >&2; exit 1; }
+        "$postgres;Search Path=${schema:-cluster_${name//./_}}" "$@" >"$scratch/cluster.out" 2>"$scratch/cluster.log" ||
+        { [ "$mode" = grains ] && grep -q '^{' "$scratch/cluster.out"; } || { cat "$scratch/cluster.log" >&2; exit 1; }
     grep '^{' "$scratch/cluster.out" | tee -a "$scratch/runs.cluster.$name" >&2
 }
 
