@@ -51,8 +51,8 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     {
         var history = _feed.History;
         return new DescribedStream(_stream!.Settings, history, history.At(_feed.Head), _feed.Floor, _feed.Count,
-            _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps?.Count ?? 0, _stream.CreatedMs, _taps?.Readers ?? 0,
-            _owing?.Names ?? [], context.Node);
+            _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps?.Count ?? 0, _stream.CreatedMs,
+            _taps?.Readers ?? 0, _owing?.Names ?? [], context.Node);
     }
 
     public async Task<Outcome<ConfiguredStream>> Configure(ReadOnlyMemory<byte> json)

@@ -19,6 +19,7 @@ public sealed class HandOverTests : IAsyncLifetime
         const int Streams = 40;
         var names = new List<string>();
         while (names.Count < Streams) names.Add(await _cluster.StreamOwnedBy(0));
+        (await _cluster.Node(0).Configure(names[0], """{"buffer":100000}"""u8.ToArray(), CancellationToken.None)).Ok();
         // Ordinary events: only a graceful move keeps them.
         foreach (var name in names) (await Given.Publish(_cluster.Node(1), name, 1)).Ok();
         using var here = await FeedFollower.On(_cluster.Node(0), names[0], ReadFrom.Beginning);
