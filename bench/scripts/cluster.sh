@@ -142,6 +142,7 @@ report_cluster-grains() {
     cluster grains.alone grains alone "$GRAINS"
     schema=cluster_grains cluster grains.create grains create "$GRAINS"
     schema=cluster_grains cluster grains.open grains open "$GRAINS"
+    cluster grains.empty grains empty "$GRAINS"
     cluster_head "Cluster: idle streams"
     echo "$GRAINS streams of one node, asked for by 256 callers; live heap after a blocking collection," \
         "without the events' bytes."
@@ -151,6 +152,7 @@ report_cluster-grains() {
     grains_row "made, with one event each; the log in memory" alone
     grains_row "the same over PostgreSQL" create
     grains_row "opened after a crash, over PostgreSQL" open
+    grains_row "a grain that holds and does nothing: what of it is Orleans' own" empty
 }
 
 grains_row() {
