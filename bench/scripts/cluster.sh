@@ -180,7 +180,7 @@ report_cluster-delivery() {
     for round in warm $(seq "$ROUNDS"); do
         for kind in owner other; do
             curl -sf -o /dev/null -X PUT -H 'Content-Type: application/json' \
-                -d '{"buffer":100000,"bufferBytes":67108864,"idleAfter":"1h"}' \
+                -d '{"buffer":100000,"bufferBytes":67108864,"idleAfter":3600}' \
                 "http://127.0.0.1:$owner_port/api/streams/cluster.$kind.$round"
         done
         curl -sf -o /dev/null -X PUT -H 'Content-Type: application/json' \
