@@ -7,7 +7,7 @@ namespace OrleansEvents.Grains;
 /// observers weakly.</summary>
 public sealed class OwnedStreams : IAskedNode
 {
-    private readonly ConcurrentDictionary<string, bool> _names = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StreamGrain> _open = new(StringComparer.Ordinal);
     private int _count;
 
     /// <summary>How many.</summary>
@@ -15,15 +15,17 @@ public sealed class OwnedStreams : IAskedNode
 
     /// <inheritdoc/>
     public Task<int[]> Owned(string[] streams) => Task.FromResult(
-        Enumerable.Range(0, streams.Length).Where(each => _names.ContainsKey(streams[each])).ToArray());
+        Enumerable.Range(0, streams.Length).Where(each => _open.ContainsKey(streams[each])).ToArray());
 
-    internal void Add(string stream)
+    internal StreamGrain[] Open() => [.. _open.Values];
+
+    internal void Add(string stream, StreamGrain grain)
     {
-        if (_names.TryAdd(stream, true)) Interlocked.Increment(ref _count);
+        if (_open.TryAdd(stream, grain)) Interlocked.Increment(ref _count);
     }
 
     internal void Remove(string stream)
     {
-        if (_names.TryRemove(stream, out _)) Interlocked.Decrement(ref _count);
+        if (_open.TryRemove(stream, out _)) Interlocked.Decrement(ref _count);
     }
 }

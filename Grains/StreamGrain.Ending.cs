@@ -12,7 +12,7 @@ internal sealed partial class StreamGrain
     public async Task<Outcome<DescribedStream>> Complete()
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
-        await _life.WaitAsync();
+        await BeginLife();
         try
         {
             if (_stream is not { } stream) return Absent();
@@ -21,7 +21,7 @@ internal sealed partial class StreamGrain
         }
         finally
         {
-            _life.Release();
+            EndLife();
         }
     }
 
@@ -29,8 +29,8 @@ internal sealed partial class StreamGrain
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
         long head;
-        OwedSubscribers owing;
-        await _life.WaitAsync();
+        OwedSubscribers? owing;
+        await BeginLife();
         try
         {
             if (_stream is not { } stream) return Absent();
@@ -42,9 +42,9 @@ internal sealed partial class StreamGrain
         }
         finally
         {
-            _life.Release();
+            EndLife();
         }
-        await Task.WhenAny(owing.Orphan(), Task.Delay(OrphansWait, context.Time));
+        if (owing is not null) await Task.WhenAny(owing.Orphan(), Task.Delay(OrphansWait, context.Time));
         return head;
     }
 
@@ -85,7 +85,8 @@ internal sealed partial class StreamGrain
         (_isAbsent, _reopening) = (true, null);
         MarkMissing(deleted: true);
         stream.EvictAll();
-        DelayDeactivation(TimeSpan.Zero);
+        Used();
+        Arm();
         return head;
     }
 }

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Grains.Subscribers;
 using OrleansEvents.Grains.Taps;
@@ -8,45 +10,68 @@ namespace OrleansEvents.Grains;
 
 internal sealed partial class StreamGrain
 {
-    private static readonly TimeSpan FinestLook = TimeSpan.FromMilliseconds(50);
+    private const string MovedKey = "moved";
 
-    private IGrainTimer _timer = null!;
     private long _lookAtMs = long.MaxValue;
     private bool _isAbsent;
+    private bool _hasLeft;
+    private bool _hasMoved;
     private TaskScheduler _scheduler = null!;
+
+    /// <summary>An opening, an end or a change of settings that is under way.</summary>
+    private TaskCompletionSource? _life;
 
     public long LastActivityMs => _stream?.LastActivityMs ?? 0;
 
     public long HeldBytes => _feed.Bytes;
 
     /// <summary>Gives the ring's memory back, in a turn of the grain's own.</summary>
-    public void EvictAll() => Task.Factory.StartNew(() => _stream?.EvictAll(), CancellationToken.None,
+    public void EvictAll() => InTurn(static grain => grain._stream?.EvictAll());
+
+    int IWoken.Place { get; set; }
+
+    /// <summary>The deadline that was asked for has come.</summary>
+    public void Wake() => InTurn(static grain => grain.Look());
+
+    private void InTurn(Action<StreamGrain> act) => Task.Factory.StartNew(() => act(this), CancellationToken.None,
         TaskCreationOptions.DenyChildAttach, _scheduler);
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _name = this.GetPrimaryKeyString();
-        _badName = StreamName.Check(_name);
+        _isBadName = !StreamName.IsValid(_name);
         NewFeed();
         context.Budget.Add(this);
         context.Counts.Add(ClusterCount.StreamActivations);
+        context.Alarms.Add(this);
         _scheduler = TaskScheduler.Current;
-        _timer = this.RegisterGrainTimer(
-            static (StreamGrain grain, CancellationToken _) => grain.Look(),
-            this,
-            new GrainTimerCreationOptions
-            {
-                DueTime = Timeout.InfiniteTimeSpan,
-                Period = Timeout.InfiniteTimeSpan,
-                Interleave = true,
-            });
+        Used();
+        Arm();
+        // Whoever waits for a stream that has moved need not be the one who opens it.
+        if (_hasMoved) _ = EnsureOpen(create: false).AsTask();
         return Task.CompletedTask;
     }
+
+    /// <summary>Ends here and goes on there; completes when that has begun. May be called on any thread.</summary>
+    public Task MoveTo(SiloAddress silo)
+    {
+        GrainContext.Migrate(new() { [IPlacementDirector.PlacementHintKey] = silo }, CancellationToken.None);
+        return GrainContext.Deactivated;
+    }
+
+    // What is to be known is on storage: this only says that there was an owner.
+    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext dehydrating) =>
+        dehydrating.TryAddValue(MovedKey, true);
+
+    void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext rehydrating) =>
+        _hasMoved = rehydrating.TryGetValue(MovedKey, out bool moved) && moved;
 
     /// <summary>Closes gracefully, so that the next activation goes on where this one ended, with its ring.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _hasLeft = true;
         context.Budget.Remove(this);
+        context.Alarms.Remove(this);
         if (_stream is { } stream)
         {
             if (!_isFenced && !stream.HasStaged && !stream.NeedsReopen)
@@ -58,7 +83,7 @@ internal sealed partial class StreamGrain
             }
             stream.EvictAll();
         }
-        _taps.Leave();
+        _taps?.Leave();
         context.Owned.Remove(_name);
         context.Counts.StreamLeft(Leaving.Why(reason, _isFenced));
     }
@@ -68,17 +93,16 @@ internal sealed partial class StreamGrain
         _feed = new StreamFeed(_name, context.Memory);
         // Those of the feed before are told its end, and are nobody's.
         context.Counts.Add(ClusterCount.TapsOfOwner, -(_taps?.Count ?? 0));
-        _taps = new StreamTaps(_feed, context.Options, context.Counts, logger);
-        _owing = new OwedSubscribers(_name, GrainFactory, context.Options.Subscribers, logger);
+        (_taps, _owing) = (null, null);
     }
 
     /// <summary>Opens the stream unless it is open; why it is not, or null.</summary>
     private async ValueTask<Refusal?> EnsureOpen(bool create)
     {
-        if (_badName is not null) return _badName;
+        if (_isBadName) return StreamName.Check(_name);
         if (_isFenced) return Transient.Moving;
         if (_stream is not null) return null;
-        await _life.WaitAsync();
+        await BeginLife();
         try
         {
             if (_stream is not null) return null;
@@ -87,7 +111,7 @@ internal sealed partial class StreamGrain
         }
         finally
         {
-            _life.Release();
+            EndLife();
         }
     }
 
@@ -117,7 +141,7 @@ internal sealed partial class StreamGrain
     private void MarkMissing(bool deleted)
     {
         _feed.MarkMissing(deleted);
-        _taps.See(context.Options.Defaults);
+        _taps?.See(context.Options.Defaults);
     }
 
     /// <summary>A stream that is durable by default is from now on whole on storage, which is recorded together with
@@ -143,15 +167,13 @@ internal sealed partial class StreamGrain
     private void Begin(OpenedStream opened, EventRun ring, IReadOnlyList<OwedMark> owed)
     {
         _stream = new EventStream(_feed, opened, SettingsOf(opened), ring, context.Options.Limits, context.Now);
-        _owing.Load(opened, owed);
+        if (opened.Subscribers.Count > 0) Owing.Load(opened, owed);
         _stream.Shown = opened.Subscribers.Count > 0 ? [] : null;
         Used();
-        // The stream's own idleAfter says when to leave, not the silo's collection of idle grains.
-        DelayDeactivation(Timeout.InfiniteTimeSpan);
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
         if (_name == StreamDirectory.Name) return;
-        context.Owned.Add(_name);
+        context.Owned.Add(_name, this);
         NoteMove(opened);
         context.Directory.Announce(_name);
     }
@@ -164,18 +186,19 @@ internal sealed partial class StreamGrain
         Moved(logger, _name, context.Node, handedOver);
     }
 
-    /// <summary>The deadline that was asked for has come.</summary>
-    private Task Look()
+    private void Look()
     {
+        if (_hasLeft) return;
         _lookAtMs = long.MaxValue;
         var now = context.Now;
-        _taps.Expire(now.Ms);
+        _taps?.Expire(now.Ms);
         if (_stream is not { } stream)
         {
-            Arm();
-            return Task.CompletedTask;
+            if (IdleAtMs <= now.Ms) DeactivateOnIdle();
+            else Arm();
+            return;
         }
-        stream.AcknowledgedThrough = _owing.DoneThrough;
+        stream.AcknowledgedThrough = _owing?.DoneThrough;
         var (handle, through) = (stream.Handle, stream.Tick(now));
         LookAtSubscribers(stream, now);
         if (through > 0) _ = Attempt(() => context.Log.Trim(handle, through, now.UnixMs));
@@ -186,18 +209,18 @@ internal sealed partial class StreamGrain
             _ = Leave();
         }
         Turned();
-        return Task.CompletedTask;
     }
 
     private void Arm()
     {
+        if (_hasLeft) return;
         var now = context.Now;
-        var dueMs = Math.Min(Math.Min(_taps.NextExpiryMs, _owing.NextTickMs(now)),
+        var dueMs = Math.Min(
+            Math.Min(_taps?.NextExpiryMs ?? long.MaxValue, _owing?.NextTickMs(now) ?? long.MaxValue),
             Math.Min(IdleAtMs, _stream?.NextTickMs(now) ?? long.MaxValue));
         if (dueMs >= _lookAtMs) return;
         _lookAtMs = dueMs;
-        var wait = Math.Clamp(dueMs - now.Ms, (long)FinestLook.TotalMilliseconds, int.MaxValue);
-        _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+        context.Alarms.Set(this, dueMs);
     }
 
     /// <summary>Unloads the idle stream, unless storage is down: it could not be opened again.</summary>
@@ -206,9 +229,11 @@ internal sealed partial class StreamGrain
         if (await Attempt(() => context.Log.Probe())) DeactivateOnIdle();
     }
 
-    private long IdleAtMs => _stream is not { } stream || _taps.Count > 0 || _owing.AreFollowing
-        || stream.HasStaged || stream.NeedsReopen
-        ? long.MaxValue
+    /// <summary>When nobody will have needed it for as long as is set; a grain without a stream stays as long as
+    /// others do.</summary>
+    private long IdleAtMs => _taps is { Count: > 0 } || _owing is { AreFollowing: true } ? long.MaxValue
+        : _stream is not { } stream ? _lastUsedMs + (long)context.Options.AbsentAfter.TotalMilliseconds
+        : stream.HasStaged || stream.NeedsReopen ? long.MaxValue
         : Math.Max(stream.OrdinaryKeysUntilMs,
             Math.Max(stream.LastActivityMs, _lastUsedMs) + (long)stream.Settings.IdleAfter.TotalMilliseconds);
 

@@ -47,7 +47,7 @@ internal sealed partial class StreamGrain
         for (var isFirst = true; ; isFirst = false)
         {
             List<PublishedEvent>? entries = each ? [] : null;
-            _stream!.BacklogRoom = _owing.Room(_stream.Settings.Backlog, context.Now);
+            _stream!.BacklogRoom = _owing?.Room(_stream.Settings.Backlog, context.Now) ?? int.MaxValue;
             var result = _stream!.Append(events.Span, context.Now, entries, request);
             if (!isFirst) Turned();
             if (result.Pending is not null) _began ??= span?.Context;

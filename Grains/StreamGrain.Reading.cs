@@ -49,9 +49,9 @@ internal sealed partial class StreamGrain
         using var run = new EventRun();
         var reached = ReadRing(run, after, MostEvents, Math.Clamp(maxBytes, 1, MostBytes));
         // The view in the same turn as the events.
-        _taps.See(_stream?.Settings ?? context.Options.Defaults);
-        return new FillPage(filling, after, reached, reached < _feed.Head, PackedRun.Of(run), _taps.ViewNo,
-            _taps.View);
+        Taps.See(_stream?.Settings ?? context.Options.Defaults);
+        return new FillPage(filling, after, reached, reached < _feed.Head, PackedRun.Of(run), Taps.ViewNo,
+            Taps.View);
     }
 
     /// <summary>Reads on behind the ring; returns what has been passed then, null without storage's answer.</summary>

@@ -8,28 +8,40 @@ internal sealed partial class StreamGrain : IOwingStreamGrain
 {
     private const int MostMarks = 20_000;
 
-    private OwedSubscribers _owing = null!;
+    /// <summary>Most streams have none.</summary>
+    private OwedSubscribers? _owing;
+
+    private OwedSubscribers Owing
+    {
+        get
+        {
+            if (_owing is not null) return _owing;
+            _owing = new OwedSubscribers(_name, GrainFactory, context.Options.Subscribers, logger);
+            if (_stream is { } stream) _owing.Told(stream, _feed.Head);
+            return _owing;
+        }
+    }
 
     public async Task<Outcome<ReportAnswer>> Report(string name, SubscriberReport report, bool create)
     {
         if (await EnsureOpen(create) is { } closed) return closed;
         Used();
         var stream = _stream!;
-        if (!_owing.HasRoomFor(name))
+        if (!Owing.HasRoomFor(name))
             return new Refusal(Streams.ErrorCode.RateLimited,
                 $"The stream has {context.Options.Subscribers.PerStream} subscribers, its most.");
-        var isHeard = _owing.Take(name, report, stream, context.Now);
+        var isHeard = Owing.Take(name, report, stream, context.Now);
         Arm();
         var history = _feed.History;
         return new ReportAnswer(stream.Handle.Id, history.At(_feed.Head),
             [.. history.Epochs.Select(each => each.Epoch)], history.TrimmedThrough, history.DurableSince,
-            isHeard ? _owing.Since(report.Position) : null);
+            isHeard ? Owing.Since(report.Position) : null);
     }
 
     public async Task Forget(string name, long epoch)
     {
         if (await EnsureOpen(create: false) is not null) return;
-        _owing.Forget(name, epoch);
+        _owing?.Forget(name, epoch);
         Arm();
     }
 
@@ -78,7 +90,7 @@ internal sealed partial class StreamGrain : IOwingStreamGrain
     public async Task<Outcome<string[]>> SubscriberNames()
     {
         if (await EnsureOpen(create: false) is { } closed) return closed;
-        return _owing.Names;
+        return _owing?.Names ?? [];
     }
 
     /// <summary>Storage's subscribers, when the stream is opened, and what a blocking one may be owed.</summary>
@@ -116,7 +128,7 @@ internal sealed partial class StreamGrain : IOwingStreamGrain
     /// <summary>What is owed of what the stream is to let go is parked first.</summary>
     private void LookAtSubscribers(EventStream stream, Instant now)
     {
-        _owing.Tick(now);
-        if (stream.OverdueThrough > 0) _owing.Lapse(stream.OverdueThrough, now);
+        _owing?.Tick(now);
+        if (stream.OverdueThrough > 0) _owing?.Lapse(stream.OverdueThrough, now);
     }
 }

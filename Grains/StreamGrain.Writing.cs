@@ -26,8 +26,8 @@ internal sealed partial class StreamGrain
         }
         if (stream.BeginReserve() is { } through) _ = Reserve(stream, stream.Handle, through);
         if (!_isFenced && stream.BeginReopen() is { } at) _ = Reopen(stream, stream.Handle, at.Confirmed, at.Next);
-        _owing.Told(stream, _feed.Head);
-        _taps.See(stream.Settings);
+        _owing?.Told(stream, _feed.Head);
+        _taps?.See(stream.Settings);
         _feed.Wake();
         Arm();
         context.Budget.Keep();

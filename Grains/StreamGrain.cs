@@ -19,9 +19,11 @@ namespace OrleansEvents.Grains;
 /// waits for the next by that name.</para>
 /// </summary>
 [Reentrant]
+// It says itself when it is idle.
+[CollectionAgeLimit(AlwaysActive = true)]
 [GrainType("stream")]
 internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<StreamGrain> logger)
-    : Grain, IStreamGrain, IHoldsMemory, IDisposable
+    : Grain, IStreamGrain, IHoldsMemory, IWoken, IGrainMigrationParticipant
 {
     private static readonly Refusal StoreUnavailable =
         new(Streams.ErrorCode.StoreUnavailable, "Storage did not take it.", TimeSpan.FromSeconds(1));
@@ -29,11 +31,12 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     private static readonly Refusal TooManyTaps =
         new(Streams.ErrorCode.RateLimited, "The stream has as many taps as it may.", TimeSpan.FromSeconds(10));
 
-    private readonly SemaphoreSlim _life = new(1, 1);
     private string _name = "";
-    private Refusal? _badName;
+    private bool _isBadName;
     private StreamFeed _feed = null!;
-    private StreamTaps _taps = null!;
+
+    /// <summary>Made with the first: most streams have none.</summary>
+    private StreamTaps? _taps;
     private EventStream? _stream;
     private long _lastUsedMs;
 
@@ -48,8 +51,8 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
     {
         var history = _feed.History;
         return new DescribedStream(_stream!.Settings, history, history.At(_feed.Head), _feed.Floor, _feed.Count,
-            _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps.Count, _stream.CreatedMs, _taps.Readers,
-            _owing.Names, context.Node);
+            _feed.Bytes, _stream.StoredCount, _stream.StoredBytes, _taps?.Count ?? 0, _stream.CreatedMs,
+            _taps?.Readers ?? 0, _owing?.Names ?? [], context.Node);
     }
 
     public async Task<Outcome<ConfiguredStream>> Configure(ReadOnlyMemory<byte> json)
@@ -58,7 +61,7 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         if (!context.Options.Defaults.TryApply(json, out _, out var invalid)) return invalid;
         var existed = await EnsureOpen(create: false) is null;
         if (await EnsureOpen(create: true) is { } closed) return closed;
-        await _life.WaitAsync();
+        await BeginLife();
         try
         {
             if (_stream is null) return Absent();
@@ -73,7 +76,7 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         }
         finally
         {
-            _life.Release();
+            EndLife();
         }
     }
 
@@ -82,21 +85,44 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         var closed = await EnsureOpen(create: false);
         if (closed is { Code: not Streams.ErrorCode.NotFound } refused) return refused;
         Used();
-        if (!_taps.Renew(tap, readers, context.Now.Ms)) return TooManyTaps;
+        if (!Taps.Renew(tap, readers, context.Now.Ms)) return TooManyTaps;
         Arm();
         return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease,
-            _taps.ViewNo);
+            Taps.ViewNo);
     }
 
     public Task Unwatch(IStreamTap tap)
     {
         Used();
-        var pushing = _taps.Remove(tap);
+        var pushing = _taps?.Remove(tap) ?? Task.CompletedTask;
         Arm();
         return pushing;
     }
 
-    public void Dispose() => _life.Dispose();
+    private StreamTaps Taps
+    {
+        get
+        {
+            if (_taps is not null) return _taps;
+            _taps = new StreamTaps(_feed, context.Options, context.Counts, logger);
+            _taps.See(_stream?.Settings ?? context.Options.Defaults);
+            return _taps;
+        }
+    }
+
+    /// <summary>Waits for its turn to open, end or configure the stream.</summary>
+    private async ValueTask BeginLife()
+    {
+        while (_life is { } life) await life.Task;
+        _life = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private void EndLife()
+    {
+        var life = _life!;
+        _life = null;
+        life.SetResult();
+    }
 
     private void Used() => _lastUsedMs = context.Now.Ms;
 }

@@ -7,6 +7,7 @@ internal sealed record StreamGrainContext(
     IEventLog Log,
     FeedMemory Memory,
     MemoryBudget Budget,
+    Alarms Alarms,
     StreamGrainOptions Options,
     TimeProvider Time,
     OwnEpochs Epochs,

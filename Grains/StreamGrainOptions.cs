@@ -19,6 +19,9 @@ public sealed record StreamGrainOptions
     /// the idlest are evicted.</summary>
     public long MemoryBytes { get; init; } = 256L << 20;
 
+    /// <summary>For how long a grain stays that has no stream, and that nobody asks for it.</summary>
+    public TimeSpan AbsentAfter { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>For how long a tap is pushed to without being renewed.</summary>
     public TimeSpan TapLease { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -18,6 +18,10 @@ public static class StreamGrains
     {
         AddShared(services, options.MemoryBytes);
         services.TryAddSingleton<SubscriberTotals>();
+        services.AddSingleton(provider => new HandOver(provider.GetRequiredService<OwnedStreams>(),
+            provider.GetRequiredService<ISiloStatusOracle>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.TryAddSingleton(provider => new Alarms(provider.GetService<TimeProvider>() ?? TimeProvider.System));
         services.AddSingleton(provider => new SubscriberGrainContext(
             provider.GetRequiredService<IEventLog>(),
             provider.GetService<ISubscriberLog>() ?? (ISubscriberLog)provider.GetRequiredService<IEventLog>(),
@@ -30,6 +34,7 @@ public static class StreamGrains
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<FeedMemory>(),
             provider.GetRequiredService<MemoryBudget>(),
+            provider.GetRequiredService<Alarms>(),
             options,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             new OwnEpochs(),

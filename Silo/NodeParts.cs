@@ -51,6 +51,7 @@ internal static class NodeParts
             if (cluster.StreamProvider != ClusterOptions.None) silo.AddEventStreams(BridgeOf(options));
         });
         services.AddHostedService<MembershipLog>();
+        services.AddHostedService<HandOverAtStop>();
         services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, DeclaredDead>());
         services.AddStreamGrains(new StreamGrainOptions
         {
@@ -64,6 +65,7 @@ internal static class NodeParts
                 RemindEvery = cluster.RemindEvery,
             },
             MemoryBytes = options.Limits.MemoryBytes,
+            AbsentAfter = cluster.CollectAfter,
         });
         services.AddSingleton(provider =>
             new NodeName(ClusterStreams.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), false));

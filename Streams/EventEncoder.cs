@@ -10,13 +10,28 @@ namespace OrleansEvents.Streams;
 /// Encodes a stream's events, once, as the frame that every plain reader is sent: <c>id: CURSOR</c>, then
 /// <c>data: {…}</c> with the members in the contract's order, then an empty line. Not thread-safe.
 /// </summary>
-internal sealed class EventEncoder(string stream)
+internal sealed class EventEncoder
 {
+    [ThreadStatic]
+    private static EventEncoder? t_own;
+
     private const int TimeLength = 24;
     private const int FixedBytes = 256;
-    private readonly byte[] _afterSeq = Encoding.ASCII.GetBytes($",\"stream\":\"{stream}\",\"type\":\"");
     private readonly byte[] _time = new byte[TimeLength];
     private long _timeMs = long.MinValue;
+    private byte[] _afterSeq = [];
+    private string? _stream;
+
+    /// <summary>The thread's own, for a stream's events, until the next is asked for: a stream that is idle holds
+    /// none.</summary>
+    public static EventEncoder For(string stream)
+    {
+        var encoder = t_own ??= new();
+        if (ReferenceEquals(encoder._stream, stream)) return encoder;
+        encoder._afterSeq = Encoding.ASCII.GetBytes($",\"stream\":\"{stream}\",\"type\":\"");
+        encoder._stream = stream;
+        return encoder;
+    }
 
     public void Encode(EventRun run, Cursor id, in NewEvent @event, bool critical, Instant now)
     {

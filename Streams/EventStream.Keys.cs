@@ -16,8 +16,9 @@ public sealed partial class EventStream
     private AppendResult? CheckKeys(ReadOnlySpan<NewEvent> events, Instant now)
     {
         const int KeptMarks = 1024;
-        _marks.Clear();
-        if (_marks.Capacity > KeptMarks) _marks.Capacity = 0;
+        var marks = Marks;
+        marks.Clear();
+        if (marks.Capacity > KeptMarks) marks.Capacity = 0;
         var keyed = 0;
         foreach (ref readonly var @event in events)
             if (@event.Key is not null) keyed++;
@@ -36,7 +37,7 @@ public sealed partial class EventStream
     {
         if (@event.Key is not { } key)
         {
-            _marks.Add(new(default, null, -1));
+            Marks.Add(new(default, null, -1));
             return null;
         }
         var hash = KeyWindow.HashOf(@event);
@@ -45,17 +46,17 @@ public sealed partial class EventStream
         if (first?.Pending is { } pending) return new AppendResult { AwaitFirst = pending };
         var twin = -1;
         if (inRequest is not null && !inRequest.TryAdd(key, index)) twin = inRequest[key];
-        var known = twin >= 0 ? _marks[twin].Hash : first?.Hash ?? hash;
+        var known = twin >= 0 ? Marks[twin].Hash : first?.Hash ?? hash;
         if (known != hash)
             return AppendResult.Refused(ErrorCode.KeyConflict, $"The key {key} was used with other content.");
-        _marks.Add(new(hash, first, first is null ? twin : -1));
+        Marks.Add(new(hash, first, first is null ? twin : -1));
         return null;
     }
 
-    private Published AllDuplicates(int count)
+    private static Published AllDuplicates(int count)
     {
-        var (first, last, durable) = (_marks[0].First!.Id, _marks[0].First!.Id, true);
-        foreach (var mark in _marks)
+        var (first, last, durable) = (Marks[0].First!.Id, Marks[0].First!.Id, true);
+        foreach (var mark in Marks)
         {
             var id = mark.First!.Id;
             if (id.Seq < first.Seq) first = id;
@@ -67,16 +68,17 @@ public sealed partial class EventStream
 
     private void RememberKeys(ReadOnlySpan<NewEvent> events, EventRun run, PendingBatch? pending, Instant now)
     {
-        if (_marks.Count == 0) return;
+        var marks = Marks;
+        if (marks.Count == 0) return;
         var window = (long)Settings.DedupeWindow.TotalMilliseconds;
         var durable = pending is not null && _staged[^1].Durable;
         var index = 0;
         for (var i = 0; i < events.Length; i++)
         {
-            if (_marks[i].IsDuplicate) continue;
+            if (marks[i].IsDuplicate) continue;
             var id = new Cursor(Handle.Epoch, run.Slots[index++].Seq);
             if (events[i].Key is not { } key) continue;
-            var entry = new KeyWindow.Entry(_marks[i].Hash, id, now.Ms + window, durable) { Pending = pending };
+            var entry = new KeyWindow.Entry(marks[i].Hash, id, now.Ms + window, durable) { Pending = pending };
             _keys.Add(key, entry);
             if (!durable) OrdinaryKeysUntilMs = Math.Max(OrdinaryKeysUntilMs, entry.ExpiresMs);
             if (pending is null) continue;

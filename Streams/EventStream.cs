@@ -21,10 +21,11 @@ public sealed partial class EventStream
     [ThreadStatic]
     private static EventRun? t_scratch;
 
+    [ThreadStatic]
+    private static List<KeyMark>? t_marks;
+
     private readonly StreamLimits _limits;
-    private readonly EventEncoder _encoder;
     private readonly KeyWindow _keys = new();
-    private readonly List<KeyMark> _marks = [];
     private long _next;
     private long _reservedThrough;
     private bool _logAll;
@@ -35,7 +36,6 @@ public sealed partial class EventStream
     {
         (Feed, Settings, _limits) = (feed, settings, limits);
         (Handle, CreatedMs) = (opened.Handle, opened.CreatedMs);
-        _encoder = new EventEncoder(feed.Stream);
         _next = opened.Epochs[^1].First;
         _reservedThrough = opened.ReservedThrough;
         _logAll = settings.Durable;
@@ -123,10 +123,13 @@ public sealed partial class EventStream
         }
         var pending = Stage(scratch, durable, now);
         RememberKeys(events, scratch, pending, now);
-        if (durable && request is { } mark && _marks.Count == 0)
+        if (durable && request is { } mark && Marks.Count == 0)
             RememberRequest(mark, published.First, pending, now);
         return new AppendResult { Published = published, Pending = pending };
     }
+
+    /// <summary>Of the request that is being appended.</summary>
+    private static List<KeyMark> Marks => t_marks ??= [];
 
     private long NumbersLeft => (_reopenAt is { } at ? Math.Min(at - 1,
         _reservedThrough) : _reservedThrough) - LastGiven;
@@ -144,11 +147,12 @@ public sealed partial class EventStream
     {
         criticals = 0;
         var epoch = Handle.Epoch;
+        var (encoder, marks) = (EventEncoder.For(Feed.Stream), Marks);
         for (var i = 0; i < events.Length; i++)
         {
-            if (_marks.Count > 0 && _marks[i].IsDuplicate)
+            if (marks.Count > 0 && marks[i].IsDuplicate)
             {
-                var mark = _marks[i];
+                var mark = marks[i];
                 each?.Add(new(mark.First?.Id ?? each[mark.Twin].Id, Duplicate: true));
                 continue;
             }
@@ -156,7 +160,7 @@ public sealed partial class EventStream
             var critical = @event.Critical ?? Settings.Critical.IsCritical(@event.Type.Span, @event.Data.Span);
             if (critical) criticals++;
             var id = new Cursor(epoch, _next++);
-            _encoder.Encode(run, id, @event, critical, now);
+            encoder.Encode(run, id, @event, critical, now);
             each?.Add(new(id, Duplicate: false));
         }
         if (run.Count == 0) return AllDuplicates(events.Length);

@@ -95,7 +95,7 @@ public sealed partial class TidyTests
         }
     }
 
-    [GeneratedRegex(@"^(Grains\.Interfaces|Grains|Silo|Tests\.Cluster)/")]
+    [GeneratedRegex(@"^(Grains\.Interfaces|Grains|Silo|Tests\.Cluster|bench/Cluster)/")]
     private static partial Regex OrleansProject();
 
     [GeneratedRegex(@"\b(?:class|struct|record|interface|enum)\s+(?:struct\s+)?([A-Z]\w+)")]

@@ -14,6 +14,7 @@ internal static class ClusterHost
         cluster durable CONNECTION SECONDS STREAMS  critical events, 256 callers on another node
         cluster grains CONNECTION create|open COUNT  idle streams of one node: how fast they open, and their memory
         cluster grains CONNECTION alone COUNT     the same with the streams' log in memory
+        cluster grains CONNECTION empty COUNT     the same with grains that hold and do nothing
         """;
 
     public static async Task<int> Main(string[] args)
@@ -27,10 +28,8 @@ internal static class ClusterHost
                 OwnerWork.Publish(connection, Number(seconds), Number(times)),
             ["durable", var connection, var seconds, var streams] =>
                 OwnerWork.Durable(connection, Number(seconds), Number(streams)),
-            ["grains", var connection, var how and ("create" or "open"), var count] =>
-                GrainsWork.Run(connection, how, Number(count), isAlone: false),
-            ["grains", var connection, "alone", var count] =>
-                GrainsWork.Run(connection, "create", Number(count), isAlone: true),
+            ["grains", var connection, var how and ("create" or "open" or "alone" or "empty"), var count] =>
+                GrainsWork.Run(connection, how, Number(count)),
             [OtherNode.Argument, var connection] => OtherNode.Serve(connection),
             _ => null,
         };

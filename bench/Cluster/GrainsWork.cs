@@ -13,12 +13,12 @@ internal static class GrainsWork
 {
     private const int Callers = 256;
 
-    public static async IAsyncEnumerable<string> Run(string connection, string how, int count, bool isAlone)
+    public static async IAsyncEnumerable<string> Run(string connection, string how, int count)
     {
         // One that was killed is not waited for: the streams belong to the schema and not to the cluster's name.
         string[] options = ["--cluster-id", how, "--Limits:Streams", "1000000"];
         // Without storage: what remains is the grain's own.
-        Action<IServiceCollection>? configure = isAlone ? services => services.Replace(
+        Action<IServiceCollection>? configure = how is "alone" or "empty" ? services => services.Replace(
             ServiceDescriptor.Singleton<IEventLog>(new MemoryEventLog())) : null;
         var node = await NodeHere.Start(connection, configure, options);
         yield return await Measure(node, how, count);
@@ -52,6 +52,11 @@ internal static class GrainsWork
         {
             while (Interlocked.Increment(ref next) is var i && i < count)
             {
+                if (how == "empty")
+                {
+                    await grains.GetGrain<IEmptyGrain>($"{prefix}.{i}").Touch();
+                    continue;
+                }
                 var stream = grains.GetGrain<IStreamGrain>($"{prefix}.{i}");
                 var refusal = how == "open"
                     ? (await stream.Describe()).Refusal
