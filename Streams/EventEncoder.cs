@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
@@ -19,7 +20,7 @@ internal sealed class EventEncoder
     private const int FixedBytes = 256;
     private readonly byte[] _time = new byte[TimeLength];
     private long _timeMs = long.MinValue;
-    private byte[] _afterSeq = [];
+    private readonly ArrayBufferWriter<byte> _afterSeq = new(128);
     private string? _stream;
 
     /// <summary>The thread's own, for a stream's events, until the next is asked for: a stream that is idle holds
@@ -28,15 +29,23 @@ internal sealed class EventEncoder
     {
         var encoder = t_own ??= new();
         if (ReferenceEquals(encoder._stream, stream)) return encoder;
-        encoder._afterSeq = Encoding.ASCII.GetBytes($",\"stream\":\"{stream}\",\"type\":\"");
-        encoder._stream = stream;
+        encoder.Begin(stream);
         return encoder;
+    }
+
+    private void Begin(string stream)
+    {
+        _afterSeq.ResetWrittenCount();
+        _afterSeq.Write(",\"stream\":\""u8);
+        Encoding.ASCII.GetBytes(stream, _afterSeq);
+        _afterSeq.Write("\",\"type\":\""u8);
+        _stream = stream;
     }
 
     public void Encode(EventRun run, Cursor id, in NewEvent @event, bool critical, Instant now)
     {
         var key = @event.Key is null ? default : EncodeKey(@event.Key);
-        var room = FixedBytes + _afterSeq.Length + @event.Type.Length + @event.Data.Length + key.Length
+        var room = FixedBytes + _afterSeq.WrittenCount + @event.Type.Length + @event.Data.Length + key.Length
             + @event.CloudEvent.Length + @event.TraceParent.Length;
         var frame = new Writer(run.Reserve(room));
         Span<byte> cursor = stackalloc byte[Cursor.TextLength];
@@ -47,7 +56,7 @@ internal sealed class EventEncoder
         frame.Put(cursor);
         frame.Put("\",\"seq\":"u8);
         frame.Put(id.Seq);
-        frame.Put(_afterSeq);
+        frame.Put(_afterSeq.WrittenSpan);
         var type = (frame.Length, @event.Type.Length);
         frame.Put(@event.Type.Span);
         frame.Put("\",\"version\":"u8);

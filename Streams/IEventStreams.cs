@@ -95,7 +95,7 @@ public interface IEventStreams
 
     /// <summary>The subscribers of all streams that are open here, by stream and name; in a cluster those that live on
     /// this node.</summary>
-    ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers();
+    ValueTask<Outcome<IReadOnlyList<OpenSubscriber>>> OpenSubscribers();
 
     /// <summary>Stops pushing to a subscriber until its policy is set again.</summary>
     ValueTask<Outcome<bool>> DisablePush(string stream, string subscriber, string reason);

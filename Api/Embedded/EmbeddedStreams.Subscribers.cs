@@ -22,8 +22,8 @@ internal sealed partial class EmbeddedStreams
             await host.ConfigureSubscriber(subscriber, json, _limits.Subscribers) ?? NoStream(stream));
     }
 
-    public ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers() => ValueTask.FromResult<
-        IReadOnlyList<OpenSubscriber>>([.. _hosts.Values.Where(host => host.IsOpen)
+    public ValueTask<Outcome<IReadOnlyList<OpenSubscriber>>> OpenSubscribers() => ValueTask.FromResult<
+        Outcome<IReadOnlyList<OpenSubscriber>>>((OpenSubscriber[])[.. _hosts.Values.Where(host => host.IsOpen)
             .OrderBy(host => host.Name, StringComparer.Ordinal).SelectMany(host =>
                 host.DescribeSubscribers().Select(subscriber => new OpenSubscriber(host.Name, subscriber)))]);
 

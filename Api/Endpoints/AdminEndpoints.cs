@@ -21,7 +21,7 @@ internal static class AdminEndpoints
     }
 
     private static async Task Retries(HttpContext http, IEventStreams streams) =>
-        await Write(http, await streams.OpenSubscribers(), static (json, all) =>
+        await Write(http, await streams.OpenSubscribers(), static _ => true, static (json, all) =>
         {
             json.WriteStartObject("totals");
             json.WriteNumber("pending", all.Sum(each => (long)each.Subscriber.Pending));
@@ -37,30 +37,28 @@ internal static class AdminEndpoints
             SubscriberJson.WriteStatistics(json, subscriber.Counts, subscriber.Retrying);
         });
 
-    private static async Task DeadLetters(HttpContext http, IEventStreams streams)
-    {
-        var with = (await streams.OpenSubscribers())
-            .Where(each => each.Subscriber is { DeadLetters: > 0 } or { Expired: not null }).ToList();
-        await Write(http, with,
+    private static async Task DeadLetters(HttpContext http, IEventStreams streams) =>
+        await Write(http, await streams.OpenSubscribers(),
+            static each => each.Subscriber is { DeadLetters: > 0 } or { Expired: not null },
             static (json, all) => json.WriteNumber("count", all.Sum(each => (long)each.Subscriber.DeadLetters)),
             static (json, subscriber) =>
             {
                 json.WriteNumber("count", subscriber.DeadLetters);
                 if (subscriber.Expired is { } expired) SubscriberJson.WriteExpired(json, expired);
             });
-    }
 
-    private static async Task Write(HttpContext http, IReadOnlyList<OpenSubscriber> all,
-        Action<Utf8JsonWriter, IReadOnlyList<OpenSubscriber>> writeTotals,
+    private static async Task Write(HttpContext http, Outcome<IReadOnlyList<OpenSubscriber>> open,
+        Func<OpenSubscriber, bool> isMeant, Action<Utf8JsonWriter, IReadOnlyList<OpenSubscriber>> writeTotals,
         Action<Utf8JsonWriter, SubscriberDescription> write)
     {
         var query = new QueryReader(http.Request.Query);
         var limit = query.Integer("limit", 1, MostListed) ?? 1000;
-        if (query.Refusal is { } bad)
+        if ((query.Refusal ?? open.Refusal) is { } bad)
         {
             await Problem.Write(http, bad);
             return;
         }
+        var all = open.Value!.Where(isMeant).ToList();
         await JsonAnswer.Write(http, StatusCodes.Status200OK, all, (json, subscribers) =>
         {
             writeTotals(json, subscribers);

@@ -107,16 +107,19 @@ public sealed partial class ClusterStreams
         Called(() => Grain(stream, subscriber).Purge(), cancel);
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyList<OpenSubscriber>> OpenSubscribers()
+    public async ValueTask<Outcome<IReadOnlyList<OpenSubscriber>>> OpenSubscribers()
     {
-        var active = await _context.Grains.GetGrain<IManagementGrain>(0)
-            .GetDetailedGrainStatistics([RuntimeTypeNameFormatter.Format(typeof(SubscriberGrain))]);
-        var described = await Task.WhenAll(active.Select(each => each.GrainId.Key.ToString()!.Split('/'))
+        // It asks every silo, and one that has just died does not answer.
+        var active = await _context.Ask<DetailedGrainStatistic[]>(async () => await _context.Grains
+            .GetGrain<IManagementGrain>(0)
+            .GetDetailedGrainStatistics([RuntimeTypeNameFormatter.Format(typeof(SubscriberGrain))]));
+        if (active.Refusal is { } refusal) return refusal;
+        var described = await Task.WhenAll(active.Value!.Select(each => each.GrainId.Key.ToString()!.Split('/'))
             .Select(async key => (Stream: key[0], Outcome: await DescribeSubscriber(key[0], key[1]))));
-        return [.. described.Where(each => each.Outcome.Refusal is null)
+        return described.Where(each => each.Outcome.Refusal is null)
             .Select(each => new OpenSubscriber(each.Stream, each.Outcome.Value!))
             .OrderBy(each => each.Stream, StringComparer.Ordinal)
-            .ThenBy(each => each.Subscriber.Name, StringComparer.Ordinal)];
+            .ThenBy(each => each.Subscriber.Name, StringComparer.Ordinal).ToArray();
     }
 
     /// <inheritdoc/>
