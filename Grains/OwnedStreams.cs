@@ -19,13 +19,18 @@ public sealed class OwnedStreams : IAskedNode
 
     internal StreamGrain[] Open() => [.. _open.Values];
 
+    /// <summary>Whoever has the stream here; null: nobody.</summary>
+    internal StreamGrain? OwnerOf(string stream) => _open.GetValueOrDefault(stream);
+
     internal void Add(string stream, StreamGrain grain)
     {
         if (_open.TryAdd(stream, grain)) Interlocked.Increment(ref _count);
+        else _open[stream] = grain;
     }
 
-    internal void Remove(string stream)
+    internal void Remove(string stream, StreamGrain grain)
     {
-        if (_open.TryRemove(stream, out _)) Interlocked.Decrement(ref _count);
+        // Not one that has come after it.
+        if (_open.TryRemove(KeyValuePair.Create(stream, grain))) Interlocked.Decrement(ref _count);
     }
 }

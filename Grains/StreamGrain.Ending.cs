@@ -80,7 +80,7 @@ internal sealed partial class StreamGrain
     {
         var head = _feed.Head;
         _stream = null;
-        context.Owned.Remove(_name);
+        context.Owned.Remove(_name, this);
         NewFeed();
         (_isAbsent, _reopening) = (true, null);
         MarkMissing(deleted: true);

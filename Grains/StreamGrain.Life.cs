@@ -72,6 +72,10 @@ internal sealed partial class StreamGrain
         _hasLeft = true;
         context.Budget.Remove(this);
         context.Alarms.Remove(this);
+        // What is being opened has taken what its last owner left: it is closed as any other.
+        while (_life is { } life && !cancellationToken.IsCancellationRequested)
+            await life.Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing
+                | ConfigureAwaitOptions.ContinueOnCapturedContext);
         if (_stream is { } stream)
         {
             if (!_isFenced && !stream.HasStaged && !stream.NeedsReopen)
@@ -84,7 +88,7 @@ internal sealed partial class StreamGrain
             stream.EvictAll();
         }
         _taps?.Leave();
-        context.Owned.Remove(_name);
+        context.Owned.Remove(_name, this);
         context.Counts.StreamLeft(Leaving.Why(reason, _isFenced));
     }
 
@@ -106,6 +110,8 @@ internal sealed partial class StreamGrain
         try
         {
             if (_stream is not null) return null;
+            if (_hasLeft) return Transient.Moving;
+            await FormerLeaves();
             // Only this grain makes the stream: while it lives, what was absent stays so.
             return _isAbsent && !create || !await Open(create) ? _isAbsent ? Absent() : StoreUnavailable : null;
         }
@@ -113,6 +119,16 @@ internal sealed partial class StreamGrain
         {
             EndLife();
         }
+    }
+
+    /// <summary>Where the directory has lost an owner, another is made beside it: whoever is still here closes first, or
+    /// its events would be told as lost.</summary>
+    private async Task FormerLeaves()
+    {
+        if (context.Owned.OwnerOf(_name) is not { } former || former == this) return;
+        former.GrainContext.Deactivate(new(DeactivationReasonCode.DirectoryFailure, "Another has been made."));
+        await former.GrainContext.Deactivated.WaitAsync(context.Options.FormerWait, context.Time)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private Refusal Absent() => new(Streams.ErrorCode.NotFound, $"There is no stream {_name}.");

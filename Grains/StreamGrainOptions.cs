@@ -22,6 +22,9 @@ public sealed record StreamGrainOptions
     /// <summary>For how long a grain stays that has no stream, and that nobody asks for it.</summary>
     public TimeSpan AbsentAfter { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>For how long an opening waits for the stream's former owner on the same node to close.</summary>
+    public TimeSpan FormerWait { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>For how long a tap is pushed to without being renewed.</summary>
     public TimeSpan TapLease { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -10,6 +10,7 @@ public class FaultyLog : DispatchProxy
     private readonly HashSet<long> _broken = [];
     private readonly Dictionary<long, Task> _held = [];
     private readonly Dictionary<long, int> _lostReopenings = [];
+    private (string Stream, Task Until, TaskCompletionSource Reached)? _opening;
     private IEventLog _log = null!;
 
     public static (IEventLog Log, FaultyLog Faults) Over(IEventLog log)
@@ -36,6 +37,15 @@ public class FaultyLog : DispatchProxy
         lock (_broken) _held[id] = until;
     }
 
+    /// <summary>Lets the next opening of a stream be done at once but answered only after something; completes when it
+    /// is done.</summary>
+    public Task HoldOpening(string stream, Task until)
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_broken) _opening = (stream, until, reached);
+        return reached.Task;
+    }
+
     /// <summary>Lets no stream be closed gracefully: a silo that is killed within its process still tries.</summary>
     public bool LosesCloses { get; set; }
 
@@ -58,9 +68,30 @@ public class FaultyLog : DispatchProxy
         var answer = targetMethod!.Invoke(_log, args);
         if (args is [LogHandle reopened, ..] && targetMethod.Name == nameof(IEventLog.Reopen) && Loses(reopened.Id))
             return Task.FromException<LogHandle>(new LogUnavailableException("the answer is lost for this test"));
+        if (args is [string opened, ..] && targetMethod.Name == nameof(IEventLog.Open) && HeldOpening(opened) is { } hold)
+            return Opened((Task<OpenedStream?>)answer!, hold.Until, hold.Reached);
         return args is [LogHandle held, ..] && targetMethod.Name == nameof(IEventLog.Append)
             ? Both((Task)answer!, Held(held.Id))
             : answer;
+    }
+
+    private static async Task<OpenedStream?> Opened(Task<OpenedStream?> opening, Task until,
+        TaskCompletionSource reached)
+    {
+        var opened = await opening;
+        reached.SetResult();
+        await until;
+        return opened;
+    }
+
+    private (Task Until, TaskCompletionSource Reached)? HeldOpening(string stream)
+    {
+        lock (_broken)
+        {
+            if (_opening is not { } hold || hold.Stream != stream) return null;
+            _opening = null;
+            return (hold.Until, hold.Reached);
+        }
     }
 
     private static async Task Both(Task first, Task then)

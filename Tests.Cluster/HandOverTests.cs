@@ -58,4 +58,24 @@ public sealed class HandOverTests : IAsyncLifetime
         var there = _cluster.Service<OwnedStreams>(1);
         await Given.Until(async () => (await there.Owned([name])).Length == 1);
     }
+
+    [Fact]
+    public async Task A_stream_that_leaves_while_it_is_being_opened_takes_its_events_along()
+    {
+        var name = await _cluster.StreamOwnedBy(0);
+        (await Given.Publish(_cluster.Node(0), name, 1)).Ok();
+        var opens = new TaskCompletionSource();
+        var isOpening = _cluster.Storage.HoldOpening(name, opens.Task);
+        await _cluster.Service<HandOver>(0).Run(TwoSilos.Limit);
+        await isOpening;
+
+        await _cluster.Deactivate(name);
+        // It might leave at once; there is no end to waiting that it does not.
+        await Task.WhenAny(Given.Until(async () => await _cluster.OwnerOf(name) is null), Task.Delay(500));
+        opens.SetResult();
+
+        using var reader = await FeedFollower.On(_cluster.Node(0), name, ReadFrom.Beginning);
+        await reader.Has(1);
+        Assert.Empty(reader.Gaps);
+    }
 }

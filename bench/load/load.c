@@ -33,6 +33,8 @@ struct connection {
     struct http2 http2;
 };
 
+enum { LOOK_EVERY_NS = 20000 };
+
 static struct options options;
 static int poller;
 static struct connection *connections;
@@ -146,14 +148,25 @@ static bool is_publisher(const void *what)
     return what >= (void *)publishers && what < (void *)(publishers + options.publishers);
 }
 
-// Looks until something comes, or `until`. It does not sleep: over loopback the sender would pay for waking it, and
-// least the one that keeps it busy, which no client behind a network has a server do.
-static int wait_for(struct epoll_event *events, uint64_t until)
+// Sleeps until something comes, or `until`, where events come at a pace.
+static int sleep_for(struct epoll_event *events, uint64_t until)
+{
+    uint64_t now = now_ns(), left = until > now ? until - now : 0;
+    struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000)};
+    return epoll_pwait2(poller, events, EVENTS_AT_ONCE, &timeout, NULL);
+}
+
+// As fast as it goes it does not sleep: over loopback the sender would pay for waking it, and least the one that keeps
+// it busy, which no client behind a network has a server do.
+static int look_for(struct epoll_event *events, uint64_t until)
 {
     uint64_t began = now_ns(), now = began;
     int count;
-    while (!(count = epoll_wait(poller, events, EVENTS_AT_ONCE, 0)) && now < until)
-        now = now_ns();
+    while (!(count = epoll_wait(poller, events, EVENTS_AT_ONCE, 0)) && now < until) {
+        // Each look takes a lock that the sender needs, too.
+        for (uint64_t next = now + LOOK_EVERY_NS; now < next && now < until;)
+            now = now_ns();
+    }
     waited += now - began;
     return count;
 }
@@ -162,7 +175,7 @@ static int wait_for(struct epoll_event *events, uint64_t until)
 static void turn(uint64_t until)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int count = wait_for(events, until);
+    int count = options.rate > 0 ? sleep_for(events, until) : look_for(events, until);
     for (int i = 0; i < count; i++) {
         void *what = events[i].data.ptr;
         if (!is_publisher(what)) {
