@@ -121,8 +121,8 @@ internal sealed partial class StreamGrain
         }
     }
 
-    /// <summary>Where the directory has lost an owner, another is made beside it: whoever is still here closes first, or
-    /// its events would be told as lost.</summary>
+    /// <summary>Where the directory has lost an owner, another is made beside it: whoever is still here closes first,
+    /// or its events would be told as lost.</summary>
     private async Task FormerLeaves()
     {
         if (context.Owned.OwnerOf(_name) is not { } former || former == this) return;

@@ -68,7 +68,8 @@ public class FaultyLog : DispatchProxy
         var answer = targetMethod!.Invoke(_log, args);
         if (args is [LogHandle reopened, ..] && targetMethod.Name == nameof(IEventLog.Reopen) && Loses(reopened.Id))
             return Task.FromException<LogHandle>(new LogUnavailableException("the answer is lost for this test"));
-        if (args is [string opened, ..] && targetMethod.Name == nameof(IEventLog.Open) && HeldOpening(opened) is { } hold)
+        if (args is [string opened, ..] && targetMethod.Name == nameof(IEventLog.Open)
+            && HeldOpening(opened) is { } hold)
             return Opened((Task<OpenedStream?>)answer!, hold.Until, hold.Reached);
         return args is [LogHandle held, ..] && targetMethod.Name == nameof(IEventLog.Append)
             ? Both((Task)answer!, Held(held.Id))
