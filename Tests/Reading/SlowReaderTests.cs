@@ -1,3 +1,4 @@
+using System.Net;
 using OrleansEvents.Api.Sse;
 using OrleansEvents.Tests.Http;
 using Xunit;
@@ -40,6 +41,8 @@ public sealed class SlowReaderTests
     public async Task Who_takes_nothing_is_closed_and_said_so_while_others_get_everything(string way)
     {
         await using var server = await SlowReader.Server(way, "--Sse:WriteTimeout", "0.5");
+        // Nothing is missed: all of it, more than the system's own buffers hold, is to go to who takes nothing.
+        (await server.Put("/api/streams/s", """{"buffer":2000,"bufferBytes":67108864}""")).Must(HttpStatusCode.Created);
         await using var system = await SseReader.Stream(server, "$system");
         await system.Next("connected");
         using var stalled = await SlowReader.Open(server, "s", way);
