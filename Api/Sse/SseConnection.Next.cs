@@ -64,7 +64,8 @@ internal sealed partial class SseConnection
         return true;
     }
 
-    private bool IsAtRest() => _greeted && !_finishing && _subscriber is null && !_request.IsMany && _shape.IsPlain
-        && _waiting.Count == 0 && _output.Unflushed == 0
+    // What goes through the pipe needs a flush, which is a round's.
+    private bool IsAtRest() => _output is SocketOutput && _greeted && !_finishing && _subscriber is null
+        && !_request.IsMany && _shape.IsPlain && _waiting.Count == 0 && _output.Unflushed == 0
         && _lines is [{ Started: true, Ended: false, WaitsForStorage: false }];
 }
