@@ -8,6 +8,9 @@ namespace OrleansEvents.Api.Sse;
 /// </summary>
 internal sealed partial class SseConnection
 {
+    /// <summary>Somebody pumps, and nobody has signalled since.</summary>
+    private const int Pumped = (int)Signals.Scheduled;
+
     /// <summary>Whether nothing but the next events of its one stream is missing; whoever pumps says so last.</summary>
     private bool _isAtRest;
 
@@ -16,7 +19,6 @@ internal sealed partial class SseConnection
     /// <param name="now">When the sweep began.</param>
     public void Advance(StreamLine line, in Instant now)
     {
-        const int Pumped = (int)Signals.Scheduled;
         if (Interlocked.CompareExchange(ref _signals, Pumped, 0) != 0)
         {
             line.Advanced();
@@ -38,7 +40,6 @@ internal sealed partial class SseConnection
     /// and a sweep has to come: a round may take long, and the writer has others to serve.</summary>
     public bool TryAdvance(StreamLine line, in Instant now)
     {
-        const int Pumped = (int)Signals.Scheduled;
         if (!_isAtRest || Interlocked.CompareExchange(ref _signals, Pumped, 0) != 0) return false;
         var isDone = _isAtRest && TrySendNext(line, now);
         _isAtRest = isDone;

@@ -93,6 +93,8 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
 
         public void Advanced(StreamFeed feed)
         {
+            // Who is not among them yet reads what was appended before.
+            Interlocked.MemoryBarrier();
             if (_few is { } few && TryServe(few)) return;
             if (Interlocked.Exchange(ref _queued, 1) != 0) return;
             sweeper._moved.Enqueue(this);
@@ -123,8 +125,7 @@ internal sealed class Sweeper(TimeProvider time) : IThreadPoolWorkItem
 
         private void Changed_UnderLock()
         {
-            _snapshot = null;
-            _few = _lines.Count <= FewReaders ? [.. _lines] : null;
+            _few = _snapshot = _lines.Count <= FewReaders ? [.. _lines] : null;
         }
 
         private bool TryServe(StreamLine[] few)
