@@ -6,6 +6,9 @@ namespace OrleansEvents.Storage;
 internal sealed record StreamRow(long Id, long? Deleted, long? CloseEnd, long CloseFloor, long Reserved, long Trimmed,
     long? DurableSince, bool Completed, long CreatedMs, EpochRecord[] Epochs, string? Settings)
 {
+    /// <summary>As whom somebody appends to it; null: nobody does, or storage does not say it.</summary>
+    public long? Owner { get; init; }
+
     /// <summary>The stream as it is opened again.</summary>
     /// <param name="epochs">With the new one.</param>
     /// <param name="ring">What the last close left, if anything.</param>

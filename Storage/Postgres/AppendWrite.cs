@@ -1,51 +1,49 @@
-using System.Text;
 using Npgsql;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Storage.Postgres;
 
-/// <summary>Runs of events and their keys. A group of them, over all streams, is one statement: it moves each stream's
-/// last number on, if the epoch is still the writer's and the numbers rise, and writes the rows of the streams that it
-/// could move. That locks the row against whoever opens the stream meanwhile.</summary>
+/// <summary>Runs of events and their keys. A group of them, over all streams of a writer, is one statement: it locks
+/// the writer's row, if nobody has taken a stream from it since it last looked, and writes the rows. The lock makes
+/// whoever takes one of these streams meanwhile wait.</summary>
 internal sealed class AppendWrite : PostgresWrite
 {
     private const string Sql = """
-        WITH held AS (
-            UPDATE streams s SET stored = coalesce(w.last, s.stored)
-            FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) w(n, id, epoch, first, last)
-            WHERE s.id = w.id AND CASE
-                WHEN s.epoch = w.epoch AND s.deleted IS NULL AND s.close_end IS NULL
-                THEN w.first IS NULL OR s.stored < w.first ELSE false END
-            RETURNING w.n, s.id),
+        WITH mine AS MATERIALIZED (SELECT id FROM owners WHERE id = $1 AND turn = $2 FOR SHARE),
+        stored AS (
+            INSERT INTO runs(stream, first, last, appended, count, critical, bytes, slots, frames, keys_until, keys)
+            SELECT r.* FROM mine, unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::int[],
+                $9::int[], $10::bytea[], $11::bytea[], $12::bigint[], $13::bytea[]) r),
         kept AS (
-            INSERT INTO runs(stream, first, last, appended, count, critical, bytes, slots, frames)
-            SELECT held.id, r.first, r.last, r.appended, r.count, r.critical, r.bytes, r.slots, r.frames
-            FROM unnest($6::int[], $7::bigint[], $8::bigint[], $9::bigint[], $10::int[], $11::int[], $12::int[],
-                $13::bytea[], $14::bytea[]) r(n, first, last, appended, count, critical, bytes, slots, frames)
-            JOIN held ON held.n = r.n),
-        keyed AS (
-            INSERT INTO keys(stream, seq, expires, epoch, hash, key)
-            SELECT held.id, k.seq, k.expires, k.epoch, k.hash, k.key
-            FROM unnest($15::int[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[])
-                k(n, seq, expires, epoch, hash, key)
-            JOIN held ON held.n = k.n
-            ON CONFLICT (stream, key) DO UPDATE SET seq = excluded.seq, expires = excluded.expires,
-                epoch = excluded.epoch, hash = excluded.hash)
-        SELECT n FROM held
+            INSERT INTO kept_keys(stream, first, until, keys)
+            SELECT k.* FROM mine, unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[]) k
+            ON CONFLICT (stream, first) DO UPDATE SET until = greatest(kept_keys.until, excluded.until),
+                keys = kept_keys.keys || excluded.keys)
+        SELECT id FROM mine
         """;
 
-    private readonly List<Row> _rows = [];
-    private readonly IReadOnlyList<LogKey> _keys;
+    private readonly PostgresOwners _owners;
+    private readonly List<AppendRow> _rows = [];
     private readonly bool _rises;
 
-    public AppendWrite(LogHandle handle, IReadOnlyList<EventRun> runs, IReadOnlyList<LogKey> keys) : base(handle)
+    /// <summary>Keys without events.</summary>
+    private readonly AppendRow? _bare;
+
+    public AppendWrite(PostgresOwners owners, LogHandle handle, IReadOnlyList<EventRun> runs,
+        IReadOnlyList<LogKey> keys) : base(handle)
     {
-        _keys = keys;
+        _owners = owners;
         _rises = StoredRuns.Rise(runs, long.MinValue);
         // A run of its own stays where it is until the task completes; one that is put together does not.
         var lasts = runs.Count == 1;
-        StoredRuns.Write(runs, run => _rows.Add(Row.Of(run, lasts)));
+        StoredRuns.Write(runs, run => _rows.Add(AppendRow.Of(handle.Id, run, lasts)));
         foreach (var row in _rows) Bytes += row.Frames.Length + row.Slots.Length;
+        foreach (var key in keys)
+        {
+            var row = _rows.FindLast(each => each.First <= key.Seq)
+                ?? (_rows.Count > 0 ? _rows[0] : _bare ??= AppendRow.Bare(handle.Id, key.Seq));
+            row.Add(key);
+        }
     }
 
     public override bool CanShare => true;
@@ -55,18 +53,26 @@ internal sealed class AppendWrite : PostgresWrite
     public override async Task<IReadOnlyList<PostgresWrite>> Commit(NpgsqlDataSource source,
         IReadOnlyList<PostgresWrite> group)
     {
-        var streams = new Dictionary<LogHandle, Share>();
+        var shares = new Dictionary<LogHandle, Share>();
         foreach (AppendWrite write in group)
         {
-            if (!streams.TryGetValue(write.Handle, out var share))
-                streams.Add(write.Handle, share = new Share(write.Handle));
+            if (!shares.TryGetValue(write.Handle, out var share))
+                shares.Add(write.Handle, share = new Share(write.Handle));
             share.Add(write);
         }
-        var shares = streams.Values.Where(share => !share.IsBroken).ToArray();
-        await using var command = Statement(source, shares);
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync()) streams[shares[reader.GetInt32(0)].Handle].IsTaken = true;
-        return [.. group.Where(write => !streams[write.Handle].IsTaken)];
+        while (true)
+        {
+            var mine = shares.Values.Where(each => !each.IsBroken && _owners.Admits(each.Handle, each.First)).ToList();
+            if (mine.Count == 0) return group;
+            var unseen = mine.FindAll(each => !_owners.IsSeen(each.Handle));
+            if (unseen.Count == 0 && await Write(source, mine))
+            {
+                if (mine.Count == shares.Count) return [];
+                var taken = mine.ConvertAll(each => each.Handle).ToHashSet();
+                return [.. group.Where(write => !taken.Contains(write.Handle))];
+            }
+            await _owners.Look((unseen.Count > 0 ? unseen : mine).ConvertAll(each => each.Handle));
+        }
     }
 
     public override async Task<Exception> Refusal(NpgsqlDataSource source)
@@ -74,36 +80,57 @@ internal sealed class AppendWrite : PostgresWrite
         var admitted = await source.CreateCommand(
             "SELECT 1 FROM streams WHERE id = $1 AND epoch = $2 AND deleted IS NULL AND close_end IS NULL")
             .With(Handle.Id).With(Handle.Epoch).Finds();
-        return admitted
-            ? new InvalidOperationException($"Stream {Handle.Id} already has events with these numbers.")
-            : PostgresFailure.Fenced(Handle);
+        if (admitted)
+            return new InvalidOperationException($"Stream {Handle.Id} already has events with these numbers.");
+        _owners.Leave(Handle);
+        return PostgresFailure.Fenced(Handle);
     }
 
-    private static NpgsqlCommand Statement(NpgsqlDataSource source, Share[] shares)
+    /// <summary>False when somebody has taken a stream of this writer's.</summary>
+    private async Task<bool> Write(NpgsqlDataSource source, List<Share> shares)
     {
-        var rows = shares.SelectMany((share, n) => share.Rows.Select(row => (N: n, Row: row))).ToArray();
-        var keys = shares.SelectMany((share, n) => share.Keys.Values.Select(key => (N: n, Key: key))).ToArray();
+        try
+        {
+            if (!await Statement(source, shares).Finds()) return false;
+        }
+        catch
+        {
+            foreach (var share in shares) _owners.Doubt(share.Handle);
+            throw;
+        }
+        foreach (var share in shares.Where(each => each.Last > long.MinValue)) _owners.Stored(share.Handle, share.Last);
+        return true;
+    }
+
+    private NpgsqlCommand Statement(NpgsqlDataSource source, List<Share> shares)
+    {
+        var (rows, bare) = (new List<AppendRow>(shares.Count), new List<AppendRow>());
+        foreach (var share in shares)
+        {
+            foreach (var write in share.Writes)
+            {
+                rows.AddRange(write._rows);
+                if (write._bare is { } keys) bare.Add(keys);
+            }
+        }
         return source.CreateCommand(Sql)
-            .With(Enumerable.Range(0, shares.Length).ToArray())
-            .With(shares.Select(share => share.Handle.Id).ToArray())
-            .With(shares.Select(share => unchecked((long)share.Handle.Epoch)).ToArray())
-            .With(shares.Select(share => share.First).ToArray())
-            .With(shares.Select(share => share.Last).ToArray())
-            .With(rows.Select(each => each.N).ToArray())
-            .With(rows.Select(each => each.Row.First).ToArray())
-            .With(rows.Select(each => each.Row.Last).ToArray())
-            .With(rows.Select(each => each.Row.AppendedMs).ToArray())
-            .With(rows.Select(each => each.Row.Count).ToArray())
-            .With(rows.Select(each => each.Row.Critical).ToArray())
-            .With(rows.Select(each => each.Row.Frames.Length).ToArray())
-            .With(rows.Select(each => each.Row.Slots).ToArray())
-            .With(rows.Select(each => each.Row.Frames).ToArray())
-            .With(keys.Select(each => each.N).ToArray())
-            .With(keys.Select(each => each.Key.Seq).ToArray())
-            .With(keys.Select(each => each.Key.ExpiresMs).ToArray())
-            .With(keys.Select(each => unchecked((long)each.Key.Epoch)).ToArray())
-            .With(keys.Select(each => HashBytes.Of(each.Key.Hash)).ToArray())
-            .With(keys.Select(each => Encoding.UTF8.GetBytes(each.Key.Key)).ToArray());
+            .With(_owners.IdOf(Handle.Epoch))
+            .With(_owners.TurnOf(Handle.Epoch))
+            .WithEach(rows, static row => row.Stream)
+            .WithEach(rows, static row => row.First)
+            .WithEach(rows, static row => row.Last)
+            .WithEach(rows, static row => row.AppendedMs)
+            .WithEach(rows, static row => row.Count)
+            .WithEach(rows, static row => row.Critical)
+            .WithEach(rows, static row => row.Frames.Length)
+            .WithEach(rows, static row => row.Slots)
+            .WithEach(rows, static row => row.Frames)
+            .WithEach(rows, static row => row.KeysUntilMs)
+            .WithEach(rows, static row => row.Keys)
+            .WithEach(bare, static row => row.Stream)
+            .WithEach(bare, static row => row.First)
+            .WithEach(bare, static row => row.KeysUntilMs)
+            .WithEach(bare, static row => row.Keys);
     }
 
     /// <summary>What one handle appends in a group.</summary>
@@ -111,38 +138,25 @@ internal sealed class AppendWrite : PostgresWrite
     {
         public LogHandle Handle { get; } = handle;
 
-        public long? First { get; private set; }
+        public List<AppendWrite> Writes { get; } = [];
 
-        public long? Last { get; private set; }
+        public long First { get; private set; } = long.MaxValue;
 
-        public List<Row> Rows { get; } = [];
-
-        public Dictionary<string, LogKey> Keys { get; } = new(StringComparer.Ordinal);
+        public long Last { get; private set; } = long.MinValue;
 
         /// <summary>Numbers do not rise within it: its writes are to be tried one by one, and one that is alone is
         /// not to be tried at all.</summary>
         public bool IsBroken { get; private set; }
-
-        public bool IsTaken { get; set; }
 
         public void Add(AppendWrite write)
         {
             var rows = write._rows;
             IsBroken |= !write._rises || (rows.Count > 0 && Last >= rows[0].First);
             if (IsBroken) return;
-            foreach (var key in write._keys) Keys[key.Key] = key;
+            Writes.Add(write);
             if (rows.Count == 0) return;
-            First ??= rows[0].First;
+            First = Math.Min(First, rows[0].First);
             Last = rows[^1].Last;
-            Rows.AddRange(rows);
         }
-    }
-
-    private readonly record struct Row(long First, long Last, long AppendedMs, int Count, int Critical,
-        byte[] Slots, ReadOnlyMemory<byte> Frames)
-    {
-        public static Row Of(EventRun run, bool lasts) => new(run.First, run.Last, run.Slots[^1].AppendedMs, run.Count,
-            StoredRuns.CountCritical(run.Slots), RunColumns.Slots(run),
-            lasts ? run.Frames : run.Frames.ToArray());
     }
 }

@@ -5,12 +5,14 @@ namespace OrleansEvents.Storage.Postgres;
 
 /// <summary>A graceful close with its ring. One statement for all streams that are closed together, as they are when a
 /// server stops. A closed stream may be closed again.</summary>
-internal sealed class CloseWrite(LogHandle handle, GracefulClose close) : PostgresWrite(handle)
+internal sealed class CloseWrite(PostgresOwners owners, LogHandle handle, GracefulClose close) : PostgresWrite(handle)
 {
     private const string Sql = """
         WITH held AS (
-            UPDATE streams s SET close_end = w.last, close_floor = w.floor
-            FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) w(n, id, epoch, last, floor)
+            UPDATE streams s SET close_end = w.last, close_floor = w.floor,
+                owner = CASE WHEN w.sure THEN NULL ELSE s.owner END
+            FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $8::boolean[])
+                w(n, id, epoch, last, floor, sure)
             WHERE s.id = w.id AND s.epoch = w.epoch AND s.deleted IS NULL RETURNING w.n, s.id),
         kept AS (
             INSERT INTO rings(stream, slots, frames)
@@ -41,7 +43,10 @@ internal sealed class CloseWrite(LogHandle handle, GracefulClose close) : Postgr
             .With(closes.Values.Select(each => each.Floor).ToArray())
             .With(closes.Values.Select(each => RunColumns.Slots(each.Ring)).ToArray())
             .With(closes.Values.Select(each => each.Ring.Frames).ToArray())
+            // Whoever opens it next need not wait for anybody then.
+            .With(handles.Select(owners.IsSure).ToArray())
             .Taken(handles);
+        foreach (var handle in handles) owners.Leave(handle);
         return [.. group.Where(write => !taken.Contains(write.Handle))];
     }
 }

@@ -19,6 +19,14 @@ internal static class Parameters
         return command;
     }
 
+    /// <summary>A column of what is given, as an array.</summary>
+    public static NpgsqlCommand WithEach<TRow, T>(this NpgsqlCommand command, List<TRow> rows, Func<TRow, T> value)
+    {
+        var values = new T[rows.Count];
+        for (var i = 0; i < values.Length; i++) values[i] = value(rows[i]);
+        return command.With(values);
+    }
+
     /// <summary>An epoch: 64 random bits, of which PostgreSQL knows only the signed reading.</summary>
     public static NpgsqlCommand With(this NpgsqlCommand command, ulong epoch) => command.With(unchecked((long)epoch));
 

@@ -4,7 +4,7 @@ using OrleansEvents.Streams;
 namespace OrleansEvents.Storage.Postgres;
 
 /// <summary>The log in a PostgreSQL database, which many processes may share: each stream has one owner among them, and
-/// the epoch in its row says who. Every write is one statement that checks the epoch and commits by itself.</summary>
+/// the epoch in its row says who. Every write is one statement that checks that and commits by itself.</summary>
 public sealed partial class PostgresEventLog : IEventLog
 {
     // Rows deleted in one statement: whoever opens the stream meanwhile waits for it.
@@ -12,16 +12,18 @@ public sealed partial class PostgresEventLog : IEventLog
 
     private readonly NpgsqlDataSource _source;
     private readonly PostgresWriter[] _writers;
+    private readonly PostgresOwners _owners;
     private readonly PostgresOpening _opening;
     private readonly PostgresReopening _reopening;
     private readonly PostgresReads _reads;
 
-    private PostgresEventLog(NpgsqlDataSource source, PostgresOptions options, string found, bool isShared)
+    private PostgresEventLog(NpgsqlDataSource source, PostgresOptions options, PostgresOwners owners, string found,
+        bool isShared)
     {
-        (_source, Found, IsShared) = (source, found, isShared);
+        (_source, _owners, Found, IsShared) = (source, owners, found, isShared);
         _writers = [.. Enumerable.Range(0, options.Writers).Select(_ => new PostgresWriter(source, options))];
-        (_opening, _reopening, _reads) = (new PostgresOpening(source), new PostgresReopening(source),
-            new PostgresReads(source));
+        (_opening, _reopening, _reads) = (new PostgresOpening(source, owners),
+            new PostgresReopening(source, owners), new PostgresReads(source));
     }
 
     /// <summary>What was found at start, as one line for the log.</summary>
@@ -43,7 +45,8 @@ public sealed partial class PostgresEventLog : IEventLog
             var found = $"PostgreSQL at {connection.Host}, database {connection.Database}, schema "
                 + $"{connection.SearchPath}, " + (was == 0 ? "made now" : was == PostgresSchema.Version ? "as it was"
                 : $"taken from version {was} to {PostgresSchema.Version}");
-            var log = new PostgresEventLog(source, options, found, PostgresSchema.HasOthers(source));
+            var log = new PostgresEventLog(source, options, PostgresOwners.Register(source, options.Writers), found,
+                PostgresSchema.HasOthers(source));
             _ = log.Purge();
             return log;
         }
@@ -69,14 +72,15 @@ public sealed partial class PostgresEventLog : IEventLog
 
     /// <inheritdoc/>
     public Task Append(LogHandle handle, IReadOnlyList<EventRun> runs, IReadOnlyList<LogKey> keys) =>
-        WriterOf(handle).Add(new AppendWrite(handle, runs, keys));
+        WriterOf(handle).Add(new AppendWrite(_owners, handle, runs, keys));
 
     /// <inheritdoc/>
     public Task Reserve(LogHandle handle, long through) =>
         Write(handle, source => PostgresSaves.Reserve(source, handle, through));
 
     /// <inheritdoc/>
-    public Task Close(LogHandle handle, GracefulClose close) => WriterOf(handle).Add(new CloseWrite(handle, close));
+    public Task Close(LogHandle handle, GracefulClose close) =>
+        WriterOf(handle).Add(new CloseWrite(_owners, handle, close));
 
     /// <inheritdoc/>
     public Task SaveSettings(LogHandle handle, string settings, long? durableSince) =>
@@ -89,6 +93,7 @@ public sealed partial class PostgresEventLog : IEventLog
     public async Task Delete(LogHandle handle, long nowMs)
     {
         await Write(handle, source => PostgresSaves.Bury(source, handle, nowMs));
+        _owners.Leave(handle);
         _ = Purge();
     }
 
@@ -172,7 +177,7 @@ public sealed partial class PostgresEventLog : IEventLog
         }
     }
 
-    private PostgresWriter WriterOf(LogHandle handle) => _writers[(int)((ulong)handle.Id % (ulong)_writers.Length)];
+    private PostgresWriter WriterOf(LogHandle handle) => _writers[_owners.WriterOf(handle.Epoch)];
 
     private Task Write(LogHandle handle, Func<NpgsqlDataSource, Task<bool>> write) =>
         WriterOf(handle).Add(new SingleWrite(handle, write));

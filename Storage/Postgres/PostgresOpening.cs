@@ -7,7 +7,7 @@ namespace OrleansEvents.Storage.Postgres;
 /// Opens streams: all that wait, in the same few statements. What an opening makes of its row is decided here and
 /// written if the row is still what was read; otherwise it is read again. No lock is held while this process thinks.
 /// </summary>
-internal sealed class PostgresOpening(NpgsqlDataSource source)
+internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners owners)
 {
     /// <summary>Groups under way: while one is at the database, the next is at this process.</summary>
     private const int Groups = 2;
@@ -17,10 +17,10 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
     private const string FindSql = $"SELECT {StreamColumns.All}, name FROM streams WHERE name = ANY($1)";
 
     private const string CreateSql = """
-        INSERT INTO streams(epoch, stored, reserved, trimmed, created, completed, name, epochs)
-        SELECT w.epoch, 0, w.reserved, 0, w.created, false, w.name, w.epochs
-        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[])
-            w(epoch, reserved, created, name, epochs)
+        INSERT INTO streams(epoch, stored, reserved, trimmed, created, completed, name, epochs, owner)
+        SELECT w.epoch, 0, w.reserved, 0, w.created, false, w.name, w.epochs, w.owner
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[])
+            w(epoch, reserved, created, name, epochs, owner)
         ON CONFLICT (name) DO NOTHING RETURNING id, name
         """;
 
@@ -28,20 +28,23 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
     private const string ReplaceSql = """
         WITH gone AS (DELETE FROM streams WHERE id = $6 AND deleted IS NOT NULL RETURNING id),
         made AS (
-            INSERT INTO streams(epoch, stored, reserved, trimmed, created, completed, name, epochs)
-            SELECT $1, 0, $2, 0, $3, false, $4, $5 FROM gone RETURNING id)
+            INSERT INTO streams(epoch, stored, reserved, trimmed, created, completed, name, epochs, owner)
+            SELECT $1, 0, $2, 0, $3, false, $4, $5, $7 FROM gone RETURNING id)
         SELECT id FROM made
         """;
 
     private const string TakeSql = """
         WITH taken AS (
             UPDATE streams s SET epoch = w.epoch, reserved = w.reserved, epochs = w.epochs,
-                close_end = NULL, close_floor = NULL
+                close_end = NULL, close_floor = NULL, owner = w.owner, openings = s.openings + 1
             FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[],
-                $8::bigint[]) w(n, id, epoch, reserved, epochs, epoch_was, reserved_was, end_was)
+                $8::bigint[], $9::bigint[], $10::bigint[])
+                w(n, id, epoch, reserved, epochs, epoch_was, reserved_was, end_was, owner, owner_was)
             WHERE s.id = w.id AND s.epoch = w.epoch_was AND s.reserved = w.reserved_was
                 AND s.close_end IS NOT DISTINCT FROM w.end_was AND s.deleted IS NULL
-            RETURNING w.n, s.id),
+                AND s.owner IS NOT DISTINCT FROM w.owner_was
+            RETURNING w.n, s.id, w.owner_was),
+        fenced AS (UPDATE owners SET turn = turn + 1 WHERE id IN (SELECT owner_was FROM taken)),
         ring AS (DELETE FROM rings USING taken WHERE rings.stream = taken.id
             RETURNING rings.stream, rings.slots, rings.frames)
         SELECT taken.n, ring.slots, ring.frames FROM taken LEFT JOIN ring ON ring.stream = taken.id
@@ -154,7 +157,7 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
         var rows = new Dictionary<string, StreamRow>(StringComparer.Ordinal);
         await using var command = source.CreateCommand(FindSql).With(group.Select(each => each.Name).ToArray());
         await using var row = await command.ExecuteReaderAsync();
-        while (await row.ReadAsync()) rows.Add(row.GetString(11), StreamColumns.Read(row));
+        while (await row.ReadAsync()) rows.Add(row.GetString(12), StreamColumns.Read(row));
         return rows;
     }
 
@@ -162,9 +165,12 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
     {
         var epochs = EpochHistory.Begin(opening.Epoch, tombstone.Reserved + 1);
         var reserved = EpochHistory.ReservedBy(epochs);
+        var turn = owners.TurnOf(opening.Epoch);
         await using var command = source.CreateCommand(ReplaceSql).With(opening.Epoch).With(reserved)
-            .With(opening.NowMs).With(opening.Name).With(EpochBlob.Write(epochs)).With(tombstone.Id);
+            .With(opening.NowMs).With(opening.Name).With(EpochBlob.Write(epochs)).With(tombstone.Id)
+            .With(owners.IdOf(opening.Epoch));
         if (await command.ExecuteScalarAsync() is not long id) return false;
+        owners.Take(new LogHandle(id, opening.Epoch), turn, 0);
         opening.TrySetResult(NewStream.Opened(new LogHandle(id, opening.Epoch), opening.NowMs, epochs, reserved));
         return true;
     }
@@ -172,17 +178,20 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
     private async Task Create(List<Opening> absent)
     {
         var made = absent.ToDictionary(each => each.Name,
-            each => (Opening: each, Epochs: EpochHistory.Begin(each.Epoch, 1)), StringComparer.Ordinal);
+            each => (Opening: each, Epochs: EpochHistory.Begin(each.Epoch, 1), Turn: owners.TurnOf(each.Epoch)),
+            StringComparer.Ordinal);
         await using var command = source.CreateCommand(CreateSql)
             .With(made.Values.Select(each => unchecked((long)each.Opening.Epoch)).ToArray())
             .With(made.Values.Select(each => EpochHistory.ReservedBy(each.Epochs)).ToArray())
             .With(made.Values.Select(each => each.Opening.NowMs).ToArray())
             .With(made.Keys.ToArray())
-            .With(made.Values.Select(each => EpochBlob.Write(each.Epochs)).ToArray());
+            .With(made.Values.Select(each => EpochBlob.Write(each.Epochs)).ToArray())
+            .With(made.Values.Select(each => owners.IdOf(each.Opening.Epoch)).ToArray());
         await using var row = await command.ExecuteReaderAsync();
         while (await row.ReadAsync())
         {
-            var (opening, epochs) = made[row.GetString(1)];
+            var (opening, epochs, turn) = made[row.GetString(1)];
+            owners.Take(new LogHandle(row.GetInt64(0), opening.Epoch), turn, 0);
             opening.TrySetResult(NewStream.Opened(new LogHandle(row.GetInt64(0), opening.Epoch), opening.NowMs, epochs,
                 EpochHistory.ReservedBy(epochs)));
         }
@@ -193,6 +202,7 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
         var next = there.ConvertAll(each => new TakenStream(each.Row, EpochHistory.Next(each.Row.Epochs,
             each.Opening.Epoch, each.Row.CloseEnd, each.Row.Reserved), each.Opening.NowMs));
         var taken = new List<(Opening Opening, TakenStream Stream)>();
+        var turns = there.ConvertAll(each => owners.TurnOf(each.Opening.Epoch));
         await using (var command = source.CreateCommand(TakeSql)
             .With(Enumerable.Range(0, next.Count).ToArray())
             .With(next.Select(each => each.Row.Id).ToArray())
@@ -201,7 +211,9 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
             .With(next.Select(each => EpochBlob.Write(each.Epochs)).ToArray())
             .With(next.Select(each => unchecked((long)each.Row.Epochs[^1].Epoch)).ToArray())
             .With(next.Select(each => each.Row.Reserved).ToArray())
-            .With(next.Select(each => each.Row.CloseEnd).ToArray()))
+            .With(next.Select(each => each.Row.CloseEnd).ToArray())
+            .With(there.Select(each => owners.IdOf(each.Opening.Epoch)).ToArray())
+            .With(next.Select(each => each.Row.Owner).ToArray()))
         {
             await using var row = await command.ExecuteReaderAsync();
             while (await row.ReadAsync())
@@ -209,6 +221,8 @@ internal sealed class PostgresOpening(NpgsqlDataSource source)
                 var n = row.GetInt32(0);
                 if (next[n].Row.CloseEnd is not null && !row.IsDBNull(1)) next[n].Ring = RunColumns.Read(row, 1);
                 there[n].Opening.IsTaken = true;
+                owners.Take(new LogHandle(next[n].Row.Id, there[n].Opening.Epoch), turns[n],
+                    next[n].Epochs[^1].First - 1);
                 taken.Add((there[n].Opening, next[n]));
             }
         }

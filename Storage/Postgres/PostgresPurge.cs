@@ -11,10 +11,20 @@ internal static class PostgresPurge
     public static async Task<bool> Some(NpgsqlDataSource source, long id, long through, long expiredByMs, int rows)
     {
         // Runs do not overlap: of those that begin at or before the number only the last can go beyond it.
-        var runs = await Delete(source.CreateCommand("""
-            DELETE FROM runs WHERE stream = $1 AND first IN (
-                SELECT first FROM runs WHERE stream = $1 AND first <= $2 AND last <= $2 ORDER BY first LIMIT $3)
-            """).With(id).With(through).With(rows));
+        var runs = await Count(source.CreateCommand("""
+            WITH gone AS (
+                DELETE FROM runs WHERE stream = $1 AND first IN (
+                    SELECT first FROM runs WHERE stream = $1 AND first <= $2 AND last <= $2 ORDER BY first LIMIT $3)
+                RETURNING first, keys_until, keys),
+            kept AS (
+                INSERT INTO kept_keys(stream, first, until, keys)
+                SELECT $1, first, keys_until, keys FROM gone WHERE keys_until > $4
+                ON CONFLICT (stream, first) DO UPDATE SET until = greatest(kept_keys.until, excluded.until),
+                    keys = kept_keys.keys || excluded.keys)
+            SELECT count(*) FROM gone
+            """).With(id).With(through).With(rows).With(expiredByMs));
+        await Delete(source.CreateCommand("DELETE FROM kept_keys WHERE stream = $1 AND until <= $2")
+            .With(id).With(expiredByMs));
         var keys = await Delete(source.CreateCommand("""
             DELETE FROM keys WHERE stream = $1 AND expires <= $2 AND key IN (
                 SELECT key FROM keys WHERE stream = $1 AND expires <= $2 ORDER BY expires LIMIT $3)
@@ -43,6 +53,12 @@ internal static class PostgresPurge
     {
         await using var command = source.CreateCommand("SELECT stream FROM purges LIMIT 1");
         return await command.ExecuteScalarAsync() as long?;
+    }
+
+    private static async Task<long> Count(NpgsqlCommand command)
+    {
+        await using var disposed = command;
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private static async Task<int> Delete(NpgsqlCommand command)

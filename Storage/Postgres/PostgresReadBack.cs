@@ -8,8 +8,13 @@ internal sealed class PostgresReadBack(NpgsqlDataSource source)
 {
     private static readonly string[] s_queries =
     [
-        "SELECT stream, first, last, count, bytes, appended FROM runs WHERE stream = ANY($1) ORDER BY stream, first",
-        "SELECT stream, key, hash, epoch, seq, expires FROM keys WHERE stream = ANY($1)",
+        """
+        SELECT stream, first, last, count, bytes, appended, CASE WHEN keys_until >= $2 THEN keys END
+        FROM runs WHERE stream = ANY($1) ORDER BY stream, first
+        """,
+        // As a version before has written them.
+        "SELECT stream, key, hash, epoch, seq, expires FROM keys WHERE stream = ANY($1) AND expires >= $2",
+        "SELECT stream, keys FROM kept_keys WHERE stream = ANY($1) AND until >= $2",
         "SELECT stream, subscriber, seq, parked FROM parked WHERE stream = ANY($1) ORDER BY stream, subscriber, seq",
         "SELECT stream, name, state FROM subscribers WHERE stream = ANY($1) ORDER BY stream, name",
     ];
@@ -24,14 +29,23 @@ internal sealed class PostgresReadBack(NpgsqlDataSource source)
         {
             var command = new NpgsqlBatchCommand(query);
             command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = ids });
+            if (query.Contains("$2", StringComparison.Ordinal))
+                command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = streams.Min(each => each.NowMs) });
             batch.BatchCommands.Add(command);
         }
         await using var row = await batch.ExecuteReaderAsync();
         while (await row.ReadAsync())
-            byId[row.GetInt64(0)].Extents.Add(new Extent(row.GetInt64(1), row.GetInt64(2), row.GetInt32(3),
-                row.GetInt32(4), row.GetInt64(5)));
+        {
+            var stream = byId[row.GetInt64(0)];
+            stream.Extents.Add(new Extent(row.GetInt64(1), row.GetInt64(2), row.GetInt32(3), row.GetInt32(4),
+                row.GetInt64(5)));
+            if (!row.IsDBNull(6)) stream.Add(KeyBlob.Read(row.GetFieldValue<byte[]>(6)));
+        }
         await row.NextResultAsync();
-        while (await row.ReadAsync()) byId[row.GetInt64(0)].Add(Key(row));
+        while (await row.ReadAsync()) byId[row.GetInt64(0)].Add([Key(row)]);
+        await row.NextResultAsync();
+        while (await row.ReadAsync())
+            byId[row.GetInt64(0)].Add(KeyBlob.Read(row.GetFieldValue<byte[]>(1)));
         await row.NextResultAsync();
         while (await row.ReadAsync())
             byId[row.GetInt64(0)].Park(row.GetString(1), new ParkedMark(row.GetInt64(2), row.GetInt64(3)));
@@ -48,7 +62,7 @@ internal sealed class PostgresReadBack(NpgsqlDataSource source)
 /// <summary>A stream whose row was taken, while it is read back.</summary>
 internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long nowMs)
 {
-    private readonly List<LogKey> _keys = [];
+    private readonly Dictionary<string, LogKey> _keys = new(StringComparer.Ordinal);
     private readonly List<SubscriberRecord> _subscribers = [];
     private readonly Dictionary<string, List<ParkedMark>> _parked = new(StringComparer.Ordinal);
 
@@ -61,9 +75,14 @@ internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long nowM
 
     public ExtentList Extents { get; } = new();
 
-    public void Add(LogKey key)
+    public long NowMs => nowMs;
+
+    /// <summary>Of those that were given twice, the last counts.</summary>
+    public void Add(IEnumerable<LogKey> keys)
     {
-        if (key.ExpiresMs >= nowMs) _keys.Add(key);
+        foreach (var key in keys)
+            if (key.ExpiresMs >= nowMs && !(_keys.TryGetValue(key.Key, out var known) && known.Seq > key.Seq))
+                _keys[key.Key] = key;
     }
 
     /// <summary>What is parked for a subscriber, before it is added itself.</summary>
@@ -76,5 +95,6 @@ internal sealed class TakenStream(StreamRow row, EpochRecord[] epochs, long nowM
     public void Add(string subscriber, byte[] state) =>
         _subscribers.Add(new SubscriberRecord(subscriber, state, _parked.GetValueOrDefault(subscriber, [])));
 
-    public OpenedStream Opened() => Row.Opened(Epochs, Ring, Extents.Finish(), _keys, _subscribers);
+    public OpenedStream Opened() => Row.Opened(Epochs, Ring, Extents.Finish(),
+        [.. _keys.Values.OrderBy(each => each.Seq)], _subscribers);
 }

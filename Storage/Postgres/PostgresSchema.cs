@@ -84,6 +84,37 @@ internal static class PostgresSchema
         """,
         // A subscriber may have an owner of its own.
         "ALTER TABLE subscribers ADD COLUMN epoch bigint NOT NULL DEFAULT 0",
+        // Appends no longer touch the rows of their streams, and keys lie with the events that they are of. A server of
+        // the version before says nothing of who opens: then the trigger fences as it must be, and gives it the keys.
+        $"""
+        CREATE TABLE owners(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            turn bigint NOT NULL) WITH (fillfactor = 10);
+        ALTER TABLE streams ADD COLUMN owner bigint, ADD COLUMN openings bigint NOT NULL DEFAULT 0;
+        ALTER TABLE runs ADD COLUMN keys_until bigint, ADD COLUMN keys bytea;
+        CREATE TABLE kept_keys(
+            stream bigint NOT NULL,
+            first bigint NOT NULL,
+            until bigint NOT NULL,
+            keys bytea NOT NULL,
+            PRIMARY KEY(stream, first));
+        {KeyBlob.UnpackSql}
+        CREATE FUNCTION taken_as_before() RETURNS trigger LANGUAGE plpgsql AS $taken$
+        BEGIN
+            UPDATE owners SET turn = turn + 1 WHERE id = OLD.owner;
+            NEW.owner := NULL;
+            INSERT INTO keys(stream, seq, expires, epoch, hash, key)
+            SELECT DISTINCT ON (k.key) OLD.id, k.seq, k.expires, k.epoch, k.hash, k.key
+            FROM (SELECT keys FROM runs WHERE stream = OLD.id AND keys IS NOT NULL
+                UNION ALL SELECT keys FROM kept_keys WHERE stream = OLD.id) packed, unpack_keys(packed.keys) k
+            ORDER BY k.key, k.seq DESC
+            ON CONFLICT (stream, key) DO UPDATE SET seq = excluded.seq, expires = excluded.expires,
+                epoch = excluded.epoch, hash = excluded.hash;
+            RETURN NEW;
+        END $taken$;
+        CREATE TRIGGER taken_as_before BEFORE UPDATE OF epoch ON streams FOR EACH ROW
+            WHEN (NEW.openings = OLD.openings AND OLD.owner IS NOT NULL) EXECUTE FUNCTION taken_as_before();
+        """,
     ];
 
     /// <summary>The version this program reads and writes.</summary>

@@ -71,7 +71,7 @@ public sealed class PostgresSurvivalTests : IAsyncLifetime
         await using var holder = await source.OpenConnectionAsync();
         await using (var transaction = await holder.BeginTransactionAsync())
         {
-            await using var hold = new NpgsqlCommand("SELECT 1 FROM events.streams FOR UPDATE", holder);
+            await using var hold = new NpgsqlCommand("SELECT 1 FROM events.owners FOR UPDATE", holder);
             await hold.ExecuteNonQueryAsync();
             Assert.False(await Confirms(handle, 1));
             await PostgresMachine.Until(_machine.Connection,
