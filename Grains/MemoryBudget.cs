@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Grains;
@@ -12,6 +11,9 @@ internal interface IHoldsMemory
     /// <summary>Bytes of events in it.</summary>
     long HeldBytes { get; }
 
+    /// <summary>Where it stands among all, from 1 on; 0: nowhere. The budget's own.</summary>
+    int BudgetPlace { get; set; }
+
     /// <summary>Gives them back, now or soon.</summary>
     void EvictAll();
 }
@@ -19,12 +21,31 @@ internal interface IHoldsMemory
 /// <summary>Bounds what all buffers of a process hold together: beyond, the idlest give theirs back.</summary>
 internal sealed class MemoryBudget(FeedMemory memory, long bytes)
 {
-    private readonly ConcurrentDictionary<IHoldsMemory, bool> _holders = new();
+    private readonly Lock _lock = new();
+    private readonly List<IHoldsMemory> _holders = [];
     private int _evicting;
 
-    public void Add(IHoldsMemory holder) => _holders.TryAdd(holder, true);
+    /// <summary>Once each.</summary>
+    public void Add(IHoldsMemory holder)
+    {
+        lock (_lock)
+        {
+            _holders.Add(holder);
+            holder.BudgetPlace = _holders.Count;
+        }
+    }
 
-    public void Remove(IHoldsMemory holder) => _holders.TryRemove(holder, out _);
+    /// <summary>Nothing, if it was not added.</summary>
+    public void Remove(IHoldsMemory holder)
+    {
+        lock (_lock)
+        {
+            if (holder.BudgetPlace == 0) return;
+            (_holders[holder.BudgetPlace - 1] = _holders[^1]).BudgetPlace = holder.BudgetPlace;
+            _holders.RemoveAt(_holders.Count - 1);
+            holder.BudgetPlace = 0;
+        }
+    }
 
     /// <summary>Evicts from the idlest until nine tenths of the budget are used. Called whenever something has
     /// come.</summary>
@@ -32,7 +53,7 @@ internal sealed class MemoryBudget(FeedMemory memory, long bytes)
     {
         if (memory.Used <= bytes || Interlocked.Exchange(ref _evicting, 1) != 0) return;
         var excess = memory.Used - bytes / 10 * 9;
-        foreach (var (holder, held) in _holders.Keys.Select(each => (each, each.HeldBytes))
+        foreach (var (holder, held) in All().Select(each => (each, each.HeldBytes))
             .Where(each => each.HeldBytes > 0).OrderBy(each => each.each.LastActivityMs))
         {
             if (excess <= 0) break;
@@ -41,5 +62,10 @@ internal sealed class MemoryBudget(FeedMemory memory, long bytes)
             excess -= held;
         }
         Volatile.Write(ref _evicting, 0);
+    }
+
+    private IHoldsMemory[] All()
+    {
+        lock (_lock) return [.. _holders];
     }
 }

@@ -30,6 +30,8 @@ internal sealed partial class StreamGrain
 
     int IWoken.Place { get; set; }
 
+    int IHoldsMemory.BudgetPlace { get; set; }
+
     /// <summary>The deadline that was asked for has come.</summary>
     public void Wake() => InTurn(static grain => grain.Look());
 

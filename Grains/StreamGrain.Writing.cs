@@ -10,8 +10,9 @@ internal sealed partial class StreamGrain
     private bool _isFenced;
     private ulong? _reopening;
 
-    /// <summary>The append that the next commit belongs to.</summary>
-    private ActivityContext? _began;
+    /// <summary>The append that the next commit belongs to, an <see cref="ActivityContext"/>: boxed, because most
+    /// streams have none and each would have its room.</summary>
+    private object? _began;
 
     /// <summary>The end of every turn that changed the state machine: begins what it decided.</summary>
     private void Turned()
@@ -20,7 +21,7 @@ internal sealed partial class StreamGrain
         if (_stream is not { } stream) return;
         if (stream.NextCommit() is { } commit)
         {
-            var began = _began;
+            var began = (ActivityContext?)_began;
             _began = null;
             _ = Commit(stream, stream.Handle, commit, began);
         }

@@ -2,7 +2,7 @@ namespace OrleansEvents.Streams;
 
 public sealed partial class EventStream
 {
-    private readonly StoredExtents _stored = new();
+    private StoredExtents _stored;
     private bool _ending;
     private bool _reserving;
 

@@ -15,7 +15,7 @@ public sealed partial class EventStream
 
     /// <summary>Marks of durable requests without keys. They have a table of their own: keys that live for a day must
     /// not keep them in memory.</summary>
-    private readonly RequestWindow _requests = new();
+    private RequestWindow _requests;
 
     private static Refusal Ambiguous { get; } = new(ErrorCode.StoreUnavailable,
         "The stream's owner was lost while it published: the events may be there.", TimeSpan.FromSeconds(1));

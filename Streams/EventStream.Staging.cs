@@ -7,7 +7,10 @@ public sealed partial class EventStream
 
     private const int BurntRangesKept = 64;
 
-    private readonly List<StagedRun> _staged = [];
+    private static readonly List<StagedRun> s_nothing = [];
+
+    // Most streams are never durable.
+    private List<StagedRun> _staged = s_nothing;
     private CommitWork? _inFlight;
     private long? _reopenAt;
 
@@ -122,6 +125,7 @@ public sealed partial class EventStream
 
     private PendingBatch Stage(EventRun run, bool durable, Instant now)
     {
+        if (_staged == s_nothing) _staged = [];
         if (_staged.Count == 0 || _staged[^1].Durable != durable || _staged[^1].Taken)
             _staged.Add(new StagedRun(durable, now.Ms));
         var pending = new PendingBatch();

@@ -25,7 +25,7 @@ public sealed partial class EventStream
     private static List<KeyMark>? t_marks;
 
     private readonly StreamLimits _limits;
-    private readonly KeyWindow _keys = new();
+    private KeyWindow _keys;
     private long _next;
     private long _reservedThrough;
     private bool _logAll;

@@ -5,21 +5,22 @@ namespace OrleansEvents.Streams;
 
 /// <summary>
 /// The keys of a stream's recent events. A key points at its event, or at the batch that is still being written and
-/// whose outcome decides. Expiry is monotonic; what storage gives is clamped to the window when it is loaded.
+/// whose outcome decides. Expiry is monotonic; what storage gives is clamped to the window when it is loaded. It has one
+/// holder, and is no object of its own: an idle stream is to be small.
 /// </summary>
-internal sealed class KeyWindow
+internal struct KeyWindow
 {
     // Most streams never see a key.
     private Dictionary<string, Entry>? _keys;
     private Queue<(string Key, Entry Entry)>? _expiry;
 
-    public int Count => _keys?.Count ?? 0;
+    public readonly int Count => _keys?.Count ?? 0;
 
     /// <summary>When the oldest key expires, monotonic; the end of time when there is none.</summary>
-    public long NextExpiryMs =>
+    public readonly long NextExpiryMs =>
         _expiry is not null && _expiry.TryPeek(out var next) ? next.Entry.ExpiresMs : long.MaxValue;
 
-    public Entry? Find(string key, Instant now)
+    public readonly Entry? Find(string key, Instant now)
     {
         if (_keys is null || !_keys.TryGetValue(key, out var entry)) return null;
         return entry.Pending is null && entry.ExpiresMs <= now.Ms ? null : entry;
@@ -38,12 +39,12 @@ internal sealed class KeyWindow
     }
 
     /// <summary>Forgets a key whose event was not written after all.</summary>
-    public void Forget(string key, PendingBatch batch)
+    public readonly void Forget(string key, PendingBatch batch)
     {
         if (_keys is not null && _keys.TryGetValue(key, out var entry) && entry.Pending == batch) _keys.Remove(key);
     }
 
-    public void Expire(Instant now)
+    public readonly void Expire(Instant now)
     {
         if (_keys is null || _expiry is null) return;
         while (_expiry.TryPeek(out var next) && next.Entry.ExpiresMs <= now.Ms && next.Entry.Pending is null)

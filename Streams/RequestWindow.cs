@@ -5,8 +5,9 @@ namespace OrleansEvents.Streams;
 /// <summary>
 /// What is remembered of durable requests without keys. Requests that came in one call and lie next to each other
 /// have one mark together: it is written with their events, and storage keeps it as a key.
+/// It has one holder, as the keys have.
 /// </summary>
-internal sealed class RequestWindow
+internal struct RequestWindow
 {
     /// <summary>Requests that one mark stands for at most.</summary>
     private const int MostInMark = 256;
@@ -15,14 +16,14 @@ internal sealed class RequestWindow
     private Dictionary<(ulong Publisher, long No), Mark>? _marks;
     private Queue<Mark>? _expiry;
 
-    public int Count => _marks?.Count ?? 0;
+    public readonly int Count => _marks?.Count ?? 0;
 
     /// <summary>When the oldest mark expires, monotonic; the end of time when there is none.</summary>
-    public long NextExpiryMs =>
+    public readonly long NextExpiryMs =>
         _expiry is not null && _expiry.TryPeek(out var next) ? next.ExpiresMs : long.MaxValue;
 
     /// <summary>The mark that stands for a request.</summary>
-    public Mark? Find(in RequestMark request, Instant now)
+    public readonly Mark? Find(in RequestMark request, Instant now)
     {
         if (_marks is null) return null;
         for (var back = 0; back < MostInMark; back++)
@@ -53,14 +54,14 @@ internal sealed class RequestWindow
     }
 
     /// <summary>Forgets a mark whose events were not written after all.</summary>
-    public void Forget(Mark mark)
+    public readonly void Forget(Mark mark)
     {
         mark.Pending = null;
         if (_marks is not null && _marks.TryGetValue((mark.Publisher, mark.No), out var current) && current == mark)
             _marks.Remove((mark.Publisher, mark.No));
     }
 
-    public void Expire(Instant now)
+    public readonly void Expire(Instant now)
     {
         while (_expiry is not null && _expiry.TryPeek(out var next) && next.ExpiresMs <= now.Ms && next.Pending is null)
             Forget(_expiry.Dequeue());

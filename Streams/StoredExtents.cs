@@ -3,26 +3,31 @@ namespace OrleansEvents.Streams;
 /// <summary>
 /// What of a stream lies in storage, as much as trimming must know: an extent a stored run, neighbours merged when
 /// there are more than 4,096, so that a stream of any length needs little memory. Retention keeps at least what it
-/// promises: an extent goes only whole.
+/// promises: an extent goes only whole. It has one holder.
 /// </summary>
-internal sealed class StoredExtents
+internal struct StoredExtents
 {
     internal const int Most = 4096;
-    private readonly List<Extent> _extents = [];
+    private static readonly List<Extent> s_none = [];
+
+    // Most streams have nothing there.
+    private List<Extent>? _list;
     private int _first;
 
-    public long Count { get; private set; }
+    private readonly List<Extent> Extents => _list ?? s_none;
 
-    public long Bytes { get; private set; }
+    public long Count { readonly get; private set; }
+
+    public long Bytes { readonly get; private set; }
 
     /// <summary>When the oldest was appended, Unix milliseconds; the end of time when there is none.</summary>
-    public long OldestMs => _first < _extents.Count ? _extents[_first].AppendedMs : long.MaxValue;
+    public readonly long OldestMs => _first < Extents.Count ? Extents[_first].AppendedMs : long.MaxValue;
 
     /// <summary>The last number of the oldest extent; the end of numbers when there is none.</summary>
-    public long OldestLast => _first < _extents.Count ? _extents[_first].Last : long.MaxValue;
+    public readonly long OldestLast => _first < Extents.Count ? Extents[_first].Last : long.MaxValue;
 
     /// <summary>Whether there is something to look at since the last trim.</summary>
-    public bool Changed { get; private set; }
+    public bool Changed { readonly get; private set; }
 
     /// <summary>What need not stay has changed: the next trim is to look.</summary>
     public void Recheck() => Changed = true;
@@ -30,24 +35,24 @@ internal sealed class StoredExtents
     public void Add(Extent extent)
     {
         Changed = true;
-        _extents.Add(extent);
+        (_list ??= []).Add(extent);
         Count += extent.Count;
         Bytes += extent.Bytes;
-        if (_extents.Count - _first > Most) Merge();
+        if (Extents.Count - _first > Most) Merge();
     }
 
     /// <summary>When an event was appended, as nearly as its extent tells; the beginning of time when it is not
     /// here.</summary>
-    public long AppendedMsOf(long seq)
+    public readonly long AppendedMsOf(long seq)
     {
-        int low = _first, high = _extents.Count;
+        int low = _first, high = Extents.Count;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
-            if (_extents[middle].Last < seq) low = middle + 1;
+            if (Extents[middle].Last < seq) low = middle + 1;
             else high = middle;
         }
-        return low < _extents.Count ? _extents[low].AppendedMs : 0;
+        return low < Extents.Count ? Extents[low].AppendedMs : 0;
     }
 
     /// <summary>How far storage can be trimmed: the last number of the newest extent that need not stay; 0: not at
@@ -62,9 +67,9 @@ internal sealed class StoredExtents
         (Changed, overdue) = (false, 0);
         var through = 0L;
         var bornAfter = keep.Age is { } age ? now.UnixMs - (long)age.TotalMilliseconds : long.MinValue;
-        while (_first < _extents.Count)
+        while (_first < Extents.Count)
         {
-            var oldest = _extents[_first];
+            var oldest = Extents[_first];
             var needed = oldest.Last > acknowledgedThrough
                 && (keep.Count is not { } count || Count - oldest.Count < count)
                 && (keep.Bytes is not { } bytes || Bytes - oldest.Bytes < bytes)
@@ -78,22 +83,22 @@ internal sealed class StoredExtents
             (Count, Bytes, through) = (Count - oldest.Count, Bytes - oldest.Bytes, oldest.Last);
             _first++;
         }
-        if (_first > _extents.Count / 2)
+        if (_first > Extents.Count / 2)
         {
-            _extents.RemoveRange(0, _first);
+            Extents.RemoveRange(0, _first);
             _first = 0;
         }
         return through;
     }
 
-    private long OverdueThrough(StreamRetention keep, long bornAfter)
+    private readonly long OverdueThrough(StreamRetention keep, long bornAfter)
     {
         var (count, bytes, through) = (Count, Bytes, 0L);
-        for (var i = _first; i < _extents.Count; i++)
+        for (var i = _first; i < Extents.Count; i++)
         {
-            (count, bytes) = (count - _extents[i].Count, bytes - _extents[i].Bytes);
-            if (!(count >= keep.Count || bytes >= keep.Bytes || _extents[i].AppendedMs < bornAfter)) break;
-            through = _extents[i].Last;
+            (count, bytes) = (count - Extents[i].Count, bytes - Extents[i].Bytes);
+            if (!(count >= keep.Count || bytes >= keep.Bytes || Extents[i].AppendedMs < bornAfter)) break;
+            through = Extents[i].Last;
         }
         return through;
     }
@@ -101,15 +106,15 @@ internal sealed class StoredExtents
     private void Merge()
     {
         var merged = new List<Extent>(Most);
-        for (var i = _first; i < _extents.Count; i += 2)
+        for (var i = _first; i < Extents.Count; i += 2)
         {
-            var (a, b) = (_extents[i], _extents[Math.Min(i + 1, _extents.Count - 1)]);
-            merged.Add(i + 1 == _extents.Count
+            var (a, b) = (Extents[i], Extents[Math.Min(i + 1, Extents.Count - 1)]);
+            merged.Add(i + 1 == Extents.Count
                 ? a
                 : new Extent(a.First, b.Last, a.Count + b.Count, a.Bytes + b.Bytes, b.AppendedMs));
         }
-        _extents.Clear();
-        _extents.AddRange(merged);
+        Extents.Clear();
+        Extents.AddRange(merged);
         _first = 0;
     }
 }

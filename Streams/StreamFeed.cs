@@ -16,7 +16,6 @@ public interface IFeedWatcher
 /// </summary>
 public sealed class StreamFeed(string stream, FeedMemory memory)
 {
-    private readonly Lock _watching = new();
     private IFeedWatcher[] _watchers = [];
     private StreamHistory _history = StreamHistory.None;
     private FeedSegment? _oldest;
@@ -72,13 +71,22 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     /// <summary>Adds a watcher.</summary>
     public void Watch(IFeedWatcher watcher)
     {
-        lock (_watching) Volatile.Write(ref _watchers, [.. _watchers, watcher]);
+        while (true)
+        {
+            var before = Volatile.Read(ref _watchers);
+            if (Interlocked.CompareExchange(ref _watchers, [.. before, watcher], before) == before) return;
+        }
     }
 
     /// <summary>Removes a watcher.</summary>
     public void Unwatch(IFeedWatcher watcher)
     {
-        lock (_watching) Volatile.Write(ref _watchers, [.. _watchers.Where(each => each != watcher)]);
+        while (true)
+        {
+            var before = Volatile.Read(ref _watchers);
+            IFeedWatcher[] after = [.. before.Where(each => each != watcher)];
+            if (Interlocked.CompareExchange(ref _watchers, after, before) == before) return;
+        }
     }
 
     /// <summary>Tells the watchers. The host calls it after the turn in which something was appended.</summary>

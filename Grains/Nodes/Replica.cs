@@ -46,6 +46,8 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
 
     public long HeldBytes => Feed.Bytes;
 
+    int IHoldsMemory.BudgetPlace { get; set; }
+
     public TapLag Lag => _lag.At(_context.Now.Ms);
 
     /// <summary>Begins to listen. Once.</summary>

@@ -60,19 +60,24 @@ internal sealed class AppendWrite : PostgresWrite
                 shares.Add(write.Handle, share = new Share(write.Handle));
             share.Add(write);
         }
-        while (true)
+        var mine = shares.Values.Where(each => !each.IsBroken).ToList();
+        while (mine.Count > 0)
         {
-            var mine = shares.Values.Where(each => !each.IsBroken && _owners.Admits(each.Handle, each.First)).ToList();
-            if (mine.Count == 0) return group;
             var unseen = mine.FindAll(each => !_owners.IsSeen(each.Handle));
-            if (unseen.Count == 0 && await Write(source, mine))
+            if (unseen.Count > 0)
             {
-                if (mine.Count == shares.Count) return [];
-                var taken = mine.ConvertAll(each => each.Handle).ToHashSet();
-                return [.. group.Where(write => !taken.Contains(write.Handle))];
+                await _owners.Look(unseen.ConvertAll(each => each.Handle));
+                // A turn may have passed for the others.
+                mine.RemoveAll(each => unseen.Contains(each) && !_owners.IsSeen(each.Handle));
+                continue;
             }
-            await _owners.Look((unseen.Count > 0 ? unseen : mine).ConvertAll(each => each.Handle));
+            mine.RemoveAll(each => !_owners.Admits(each.Handle, each.First));
+            if (mine.Count == 0) break;
+            if (await Write(source, mine)) return Left(group, shares, mine);
+            await _owners.Look(mine.ConvertAll(each => each.Handle));
+            mine.RemoveAll(each => !_owners.IsSeen(each.Handle));
         }
+        return group;
     }
 
     public override async Task<Exception> Refusal(NpgsqlDataSource source)
@@ -84,6 +89,14 @@ internal sealed class AppendWrite : PostgresWrite
             return new InvalidOperationException($"Stream {Handle.Id} already has events with these numbers.");
         _owners.Leave(Handle);
         return PostgresFailure.Fenced(Handle);
+    }
+
+    private static IReadOnlyList<PostgresWrite> Left(IReadOnlyList<PostgresWrite> group,
+        Dictionary<LogHandle, Share> shares, List<Share> written)
+    {
+        if (written.Count == shares.Count) return [];
+        var taken = written.ConvertAll(each => each.Handle).ToHashSet();
+        return [.. group.Where(write => !taken.Contains(write.Handle))];
     }
 
     /// <summary>False when somebody has taken a stream of this writer's.</summary>

@@ -165,12 +165,10 @@ internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners ow
     {
         var epochs = EpochHistory.Begin(opening.Epoch, tombstone.Reserved + 1);
         var reserved = EpochHistory.ReservedBy(epochs);
-        var turn = owners.TurnOf(opening.Epoch);
         await using var command = source.CreateCommand(ReplaceSql).With(opening.Epoch).With(reserved)
             .With(opening.NowMs).With(opening.Name).With(EpochBlob.Write(epochs)).With(tombstone.Id)
             .With(owners.IdOf(opening.Epoch));
         if (await command.ExecuteScalarAsync() is not long id) return false;
-        owners.Take(new LogHandle(id, opening.Epoch), turn, 0);
         opening.TrySetResult(NewStream.Opened(new LogHandle(id, opening.Epoch), opening.NowMs, epochs, reserved));
         return true;
     }
@@ -178,8 +176,7 @@ internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners ow
     private async Task Create(List<Opening> absent)
     {
         var made = absent.ToDictionary(each => each.Name,
-            each => (Opening: each, Epochs: EpochHistory.Begin(each.Epoch, 1), Turn: owners.TurnOf(each.Epoch)),
-            StringComparer.Ordinal);
+            each => (Opening: each, Epochs: EpochHistory.Begin(each.Epoch, 1)), StringComparer.Ordinal);
         await using var command = source.CreateCommand(CreateSql)
             .With(made.Values.Select(each => unchecked((long)each.Opening.Epoch)).ToArray())
             .With(made.Values.Select(each => EpochHistory.ReservedBy(each.Epochs)).ToArray())
@@ -190,8 +187,7 @@ internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners ow
         await using var row = await command.ExecuteReaderAsync();
         while (await row.ReadAsync())
         {
-            var (opening, epochs, turn) = made[row.GetString(1)];
-            owners.Take(new LogHandle(row.GetInt64(0), opening.Epoch), turn, 0);
+            var (opening, epochs) = made[row.GetString(1)];
             opening.TrySetResult(NewStream.Opened(new LogHandle(row.GetInt64(0), opening.Epoch), opening.NowMs, epochs,
                 EpochHistory.ReservedBy(epochs)));
         }
@@ -202,7 +198,6 @@ internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners ow
         var next = there.ConvertAll(each => new TakenStream(each.Row, EpochHistory.Next(each.Row.Epochs,
             each.Opening.Epoch, each.Row.CloseEnd, each.Row.Reserved), each.Opening.NowMs));
         var taken = new List<(Opening Opening, TakenStream Stream)>();
-        var turns = there.ConvertAll(each => owners.TurnOf(each.Opening.Epoch));
         await using (var command = source.CreateCommand(TakeSql)
             .With(Enumerable.Range(0, next.Count).ToArray())
             .With(next.Select(each => each.Row.Id).ToArray())
@@ -221,8 +216,6 @@ internal sealed class PostgresOpening(NpgsqlDataSource source, PostgresOwners ow
                 var n = row.GetInt32(0);
                 if (next[n].Row.CloseEnd is not null && !row.IsDBNull(1)) next[n].Ring = RunColumns.Read(row, 1);
                 there[n].Opening.IsTaken = true;
-                owners.Take(new LogHandle(next[n].Row.Id, there[n].Opening.Epoch), turns[n],
-                    next[n].Epochs[^1].First - 1);
                 taken.Add((there[n].Opening, next[n]));
             }
         }

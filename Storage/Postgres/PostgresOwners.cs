@@ -10,7 +10,8 @@ namespace OrleansEvents.Storage.Postgres;
 /// <para>Whoever takes a stream moves its last owner's turn on in the same statement. So an append that was under way
 /// is waited for, and the next one is refused: then the writer looks which of its streams are still its own, in one
 /// statement together with the turn, and goes on with those. A stream is its writer's as of the turn in which that was
-/// last seen; what was not looked at since is looked at before it is written. Thread-safe.</para>
+/// last seen; what was not looked at since, or never, is looked at before it is written. Streams that are not appended
+/// to cost nothing here. Thread-safe.</para>
 /// </summary>
 internal sealed class PostgresOwners
 {
@@ -40,65 +41,52 @@ internal sealed class PostgresOwners
         lock (_lock) return _rows[WriterOf(epoch)].Turn;
     }
 
-    /// <summary>The stream was opened.</summary>
-    /// <param name="handle">By this process.</param>
-    /// <param name="turn">The turn that was known before it was.</param>
-    /// <param name="stored">All that is stored lies at or below.</param>
-    public void Take(LogHandle handle, long turn, long stored)
-    {
-        lock (_lock) _held[handle.Id] = new Held(handle.Epoch, turn, stored, IsSure: true);
-    }
-
     /// <summary>Nothing is appended any more.</summary>
     public void Leave(LogHandle handle)
     {
         lock (_lock)
-            if (_held.TryGetValue(handle.Id, out var held) && held.Epoch == handle.Epoch) _held.Remove(handle.Id);
+            if (Has(handle, out _)) _held.Remove(handle.Id);
     }
 
-    /// <summary>Whether the stream is this process's as far as it knows, and no append may still be under way at
-    /// storage that it has given up.</summary>
+    /// <summary>Whether no append may still be under way at storage that this process has given up.</summary>
     public bool IsSure(LogHandle handle)
     {
-        lock (_lock)
-            return _held.TryGetValue(handle.Id, out var held) && held.Epoch == handle.Epoch && held.IsSure;
+        lock (_lock) return !Has(handle, out var held) || held.IsSure;
     }
 
-    /// <summary>Whether events from a number on can be appended, if the stream is still this process's.</summary>
-    public bool Admits(LogHandle handle, long first)
-    {
-        lock (_lock)
-            return _held.TryGetValue(handle.Id, out var held) && held.Epoch == handle.Epoch && held.Stored < first;
-    }
-
-    /// <summary>Whether that was looked at in the writer's present turn.</summary>
+    /// <summary>Whether the stream was looked at in the writer's present turn, and was its own.</summary>
     public bool IsSeen(LogHandle handle)
     {
-        lock (_lock) return _held[handle.Id].Turn == _rows[WriterOf(handle.Epoch)].Turn;
+        lock (_lock) return Has(handle, out var held) && held.Turn == _rows[WriterOf(handle.Epoch)].Turn;
+    }
+
+    /// <summary>Whether events from a number on can be appended to what was seen.</summary>
+    public bool Admits(LogHandle handle, long first)
+    {
+        lock (_lock) return Has(handle, out var held) && held.Stored < first;
     }
 
     public void Stored(LogHandle handle, long last)
     {
         lock (_lock)
-            if (_held.TryGetValue(handle.Id, out var held) && held.Epoch == handle.Epoch)
-                _held[handle.Id] = held with { Stored = last };
+            if (Has(handle, out var held)) _held[handle.Id] = held with { Stored = last };
     }
 
     /// <summary>The outcome of an append is not known.</summary>
     public void Doubt(LogHandle handle)
     {
         lock (_lock)
-            if (_held.TryGetValue(handle.Id, out var held) && held.Epoch == handle.Epoch)
-                _held[handle.Id] = held with { IsSure = false };
+            if (Has(handle, out var held)) _held[handle.Id] = held with { IsSure = false };
     }
 
-    /// <summary>Looks which of one writer's streams are still its own, and forgets the others.</summary>
+    /// <summary>Looks which of one writer's streams are its own, and forgets the others.</summary>
     public async Task Look(IReadOnlyList<LogHandle> handles)
     {
         var writer = WriterOf(handles[0].Epoch);
-        var (turn, mine) = ((long?)null, new HashSet<LogHandle>());
+        var (turn, mine) = ((long?)null, new Dictionary<LogHandle, long>());
         await using (var command = _source.CreateCommand("""
-            SELECT o.turn, s.id, s.epoch
+            SELECT o.turn, s.id, s.epoch,
+                coalesce((SELECT last FROM runs WHERE stream = s.id ORDER BY first DESC LIMIT 1), 0)
             FROM owners o LEFT JOIN streams s ON s.id = ANY($2) AND s.owner = o.id AND s.deleted IS NULL
                 AND s.close_end IS NULL
             WHERE o.id = $1
@@ -108,7 +96,8 @@ internal sealed class PostgresOwners
             while (await row.ReadAsync())
             {
                 turn = row.GetInt64(0);
-                if (!row.IsDBNull(1)) mine.Add(new LogHandle(row.GetInt64(1), unchecked((ulong)row.GetInt64(2))));
+                if (!row.IsDBNull(1))
+                    mine.Add(new LogHandle(row.GetInt64(1), unchecked((ulong)row.GetInt64(2))), row.GetInt64(3));
             }
         }
         if (turn is null)
@@ -118,12 +107,16 @@ internal sealed class PostgresOwners
             _rows[writer].Turn = turn.Value;
             foreach (var handle in handles)
             {
-                if (!_held.TryGetValue(handle.Id, out var held) || held.Epoch != handle.Epoch) continue;
-                if (mine.Contains(handle)) _held[handle.Id] = held with { Turn = turn.Value };
-                else _held.Remove(handle.Id);
+                if (mine.TryGetValue(handle, out var stored))
+                    _held[handle.Id] = new Held(handle.Epoch, turn.Value, stored,
+                        !Has(handle, out var held) || held.IsSure);
+                else if (Has(handle, out _)) _held.Remove(handle.Id);
             }
         }
     }
+
+    private bool Has(LogHandle handle, out Held held) =>
+        _held.TryGetValue(handle.Id, out held) && held.Epoch == handle.Epoch;
 
     private readonly record struct Held(ulong Epoch, long Turn, long Stored, bool IsSure);
 }

@@ -17,7 +17,6 @@ internal sealed class PostgresReopening(NpgsqlDataSource source, PostgresOwners 
         if (current != handle.Epoch && current != epoch) return false;
         // First the fence, then the deletion as a statement of its own: it must see what an append that was still
         // under way has written before the fence.
-        var turn = owners.TurnOf(epoch);
         var fenced = await source.CreateCommand("""
             WITH taken AS (
                 UPDATE streams SET epoch = $2, epochs = $3, reserved = greatest(reserved, $4), stored = $4,
@@ -29,7 +28,6 @@ internal sealed class PostgresReopening(NpgsqlDataSource source, PostgresOwners 
             .With(next - 1).With(current).With(owners.IdOf(epoch)).With(row.Owner).Finds();
         if (!fenced) return false;
         await DeleteBehind(handle with { Epoch = epoch }, confirmed);
-        owners.Take(handle with { Epoch = epoch }, turn, next - 1);
         return true;
     }
 
