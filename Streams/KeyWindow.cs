@@ -5,8 +5,8 @@ namespace OrleansEvents.Streams;
 
 /// <summary>
 /// The keys of a stream's recent events. A key points at its event, or at the batch that is still being written and
-/// whose outcome decides. Expiry is monotonic; what storage gives is clamped to the window when it is loaded. It has one
-/// holder, and is no object of its own: an idle stream is to be small.
+/// whose outcome decides. Expiry is monotonic; what storage gives is clamped to the window when it is loaded.
+/// It has one holder, and is no object of its own: an idle stream is to be small.
 /// </summary>
 internal struct KeyWindow
 {

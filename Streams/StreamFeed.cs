@@ -69,24 +69,16 @@ public sealed class StreamFeed(string stream, FeedMemory memory)
     public void MarkLost() => History = History with { State = StreamState.Lost };
 
     /// <summary>Adds a watcher.</summary>
-    public void Watch(IFeedWatcher watcher)
-    {
-        while (true)
-        {
-            var before = Volatile.Read(ref _watchers);
-            if (Interlocked.CompareExchange(ref _watchers, [.. before, watcher], before) == before) return;
-        }
-    }
+    public void Watch(IFeedWatcher watcher) => Watched(before => [.. before, watcher]);
 
     /// <summary>Removes a watcher.</summary>
-    public void Unwatch(IFeedWatcher watcher)
+    public void Unwatch(IFeedWatcher watcher) => Watched(before => [.. before.Where(each => each != watcher)]);
+
+    // Without a lock: an idle stream is to be small.
+    private void Watched(Func<IFeedWatcher[], IFeedWatcher[]> change)
     {
-        while (true)
-        {
-            var before = Volatile.Read(ref _watchers);
-            IFeedWatcher[] after = [.. before.Where(each => each != watcher)];
-            if (Interlocked.CompareExchange(ref _watchers, after, before) == before) return;
-        }
+        while (Volatile.Read(ref _watchers) is var before)
+            if (Interlocked.CompareExchange(ref _watchers, change(before), before) == before) return;
     }
 
     /// <summary>Tells the watchers. The host calls it after the turn in which something was appended.</summary>

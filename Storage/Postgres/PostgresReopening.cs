@@ -37,12 +37,12 @@ internal sealed class PostgresReopening(NpgsqlDataSource source, PostgresOwners 
         var (found, keys) = await ReadCut(handle.Id, confirmed);
         using var cut = found;
         var left = KeyBlob.Upto(keys, confirmed);
-        if (cut is not null && (cut.Last > confirmed || left.Packed?.Length != keys?.Length))
+        if (cut is not null && (cut.Last > confirmed || (left.Packed?.Length ?? 0) != (keys?.Length ?? 0)))
         {
             cut.Truncate(StoredRuns.IndexAfter(cut.Slots, confirmed));
             await source.CreateCommand("""
-                UPDATE runs SET last = $3, appended = $4, count = $5, critical = $6, bytes = $7, slots = $8, frames = $9,
-                    keys_until = $11, keys = $12
+                UPDATE runs SET last = $3, appended = $4, count = $5, critical = $6, bytes = $7, slots = $8,
+                    frames = $9, keys_until = $11, keys = $12
                 WHERE stream = (SELECT id FROM streams WHERE id = $1 AND epoch = $2) AND first = $10
                 """).With(handle.Id).With(handle.Epoch).With(cut.Last).With(cut.Slots[^1].AppendedMs).With(cut.Count)
                 .With(StoredRuns.CountCritical(cut.Slots)).With(cut.Frames.Length).With(RunColumns.Slots(cut))
@@ -71,7 +71,7 @@ internal sealed class PostgresReopening(NpgsqlDataSource source, PostgresOwners 
         foreach (var (first, packed) in kept)
         {
             var left = KeyBlob.Upto(packed, confirmed);
-            if (left.Packed?.Length == packed.Length) continue;
+            if ((left.Packed?.Length ?? 0) == packed.Length) continue;
             await source.CreateCommand("""
                 UPDATE kept_keys SET until = $3, keys = $4
                 WHERE stream = (SELECT id FROM streams WHERE id = $1 AND epoch = $2) AND first = $5
