@@ -10,9 +10,14 @@ namespace OrleansEvents.Cluster;
 internal static class OwnerWork
 {
     private const int Callers = 256;
-    private const int Batch = 256;
-    private const int DataBytes = 200;
+    public const int Batch = 256;
+    public const int DataBytes = 200;
     private const int PacedRate = 100_000;
+    private const int TapPublishers = 8;
+    private const int Warmup = 3;
+
+    /// <summary>Events that publishers are ahead of the reader at most: half of the buffer.</summary>
+    private static readonly int Ahead = int.Parse(Environment.GetEnvironmentVariable("AHEAD") ?? "50000");
 
     private static readonly byte[] LargeBuffer = """{"buffer":100000,"bufferBytes":67108864}"""u8.ToArray();
 
@@ -57,10 +62,9 @@ internal static class OwnerWork
         await using var other = await OtherNode.Start(connection);
         await other.Do($"follow {names[0]}");
 
-        var saturating = Rate(node, names, 8, Batch, seconds + 2, critical: false);
-        await Task.Delay(TimeSpan.FromSeconds(3));
-        yield return "{\"load\":\"saturated\"," + (await other.Do($"read {seconds}"))[1..];
-        await saturating;
+        foreach (var (load, ahead) in ((string, int)[])[("saturated", Ahead), ("unthrottled", 0)])
+            yield return $"{{\"load\":\"{load}\"," + await new TapWindow(node.Streams, names[0], ahead)
+                .Run(other, TapPublishers, Warmup, seconds);
 
         using var enough = new CancellationTokenSource();
         var pacing = Pace(node.Streams, names[0], enough.Token);
