@@ -12,7 +12,7 @@ internal sealed class NodeConnection : DefaultConnectionContext
     private const int ReadBytes = 256 << 10;
 
     /// <summary>A message that fits is written where it is sent from; a larger one is copied once more.</summary>
-    private const int WriteBytes = 512 << 10;
+    private const int WriteBytes = 1 << 20;
 
     private readonly Socket _socket;
     private int _isClosed;
