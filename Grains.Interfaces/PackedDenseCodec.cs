@@ -27,13 +27,18 @@ internal sealed class DenseRunCodec : IFieldCodec<DenseRun>
         writer.WriteFieldHeader(fieldIdDelta, expectedType, typeof(DenseRun), WireType.LengthPrefixed);
         writer.WriteVarUInt32((uint)value.Bytes.Length);
         writer.Write(value.Bytes);
+        // Again, behind them: a message that is sent a second time although it was answered must not carry what others
+        // have written there since.
+        Interlocked.MemoryBarrier();
+        _ = value.Bytes;
     }
 
     /// <inheritdoc/>
     [return: MaybeNull]
     public DenseRun ReadValue<TInput>(ref Reader<TInput> reader, Field field)
     {
-        if (field.WireType == WireType.Reference) return ReferenceCodec.ReadReference<DenseRun, TInput>(ref reader, field);
+        if (field.WireType == WireType.Reference)
+            return ReferenceCodec.ReadReference<DenseRun, TInput>(ref reader, field);
         ReferenceCodec.MarkValueField(reader.Session);
         var length = reader.ReadVarUInt32();
         if (length > DenseRun.MostBytes) throw DenseRun.Malformed();

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Serialization;
 using OrleansEvents.Grains.Interfaces;
 using OrleansEvents.Streams;
 using Xunit;
@@ -31,6 +33,36 @@ public sealed class PackingTests
         Assert.Throws<FormatException>(() => (packed with { Count = 2 }).Unpack());
         Assert.Throws<FormatException>(() => (packed with { Count = 0 }).Unpack());
     }
+
+    [Fact]
+    public void Packed_events_travel_as_a_generated_serializer_of_the_version_before_writes_them()
+    {
+        using var provider = new ServiceCollection().AddSerializer().BuildServiceProvider();
+        var (now, before) = (provider.GetRequiredService<Serializer<SentEvents>>(),
+            provider.GetRequiredService<Serializer<SentEventsBefore>>());
+        var packed = PackedEvents.Of([new NewEvent[] { Given.Event(1), Given.Event(2) }], PackedEvents.LengthOf(
+            [Given.Event(1), Given.Event(2)]));
+        var shared = new object[] { "a" };
+        var sent = now.SerializeToArray(new(packed, shared, shared));
+        Assert.Equal(before.SerializeToArray(new(new(packed.Count, packed.Bytes), shared, shared)), sent);
+        var read = now.Deserialize(sent);
+        Assert.Equal(packed.Unpack().Select(Shown), read!.Events.Unpack().Select(Shown));
+        Assert.Same(read.Other, read.Again);
+        read.Events.ReleaseRead();
+        packed.Release();
+        Assert.Throws<ObjectDisposedException>(() => now.SerializeToArray(new(packed, shared, shared)));
+    }
+
+    [GenerateSerializer]
+    internal sealed record SentEvents([property: Id(0)] PackedEvents Events, [property: Id(1)] object[] Other,
+        [property: Id(2)] object[] Again);
+
+    [GenerateSerializer]
+    internal sealed record SentEventsBefore([property: Id(0)] PackedBefore Events, [property: Id(1)] object[] Other,
+        [property: Id(2)] object[] Again);
+
+    [GenerateSerializer, Immutable]
+    internal sealed record PackedBefore([property: Id(0)] int Count, [property: Id(1)] ReadOnlyMemory<byte> Bytes);
 
     [Fact]
     public void A_run_is_unpacked_above_a_number()
