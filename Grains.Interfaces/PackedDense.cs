@@ -30,7 +30,8 @@ public sealed class DenseRun
     internal DenseRun(byte[] bytes, int length, bool isRead) => (_bytes, _length, _isRead) = (bytes, length, isRead);
 
     /// <summary>The run, packed. Not to be looked at after it was given back.</summary>
-    public ReadOnlySpan<byte> Bytes => (_bytes ?? throw new ObjectDisposedException(nameof(DenseRun))).AsSpan(0, _length);
+    public ReadOnlySpan<byte> Bytes =>
+        (_bytes ?? throw new ObjectDisposedException(nameof(DenseRun))).AsSpan(0, _length);
 
     /// <summary>Packs what a feed holds behind a reader's position, which moves; null when there is nothing, or the
     /// reader is behind.</summary>

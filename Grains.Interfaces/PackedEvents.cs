@@ -19,8 +19,8 @@ public sealed record PackedEvents(int Count, ReadOnlyMemory<byte> Bytes)
     private volatile bool _isReleased;
 
     /// <summary>Events in pooled memory; <paramref name="isRead"/> when a connection had them.</summary>
-    internal PackedEvents(int count, byte[] pooled, int length, bool isRead) : this(count, pooled.AsMemory(0, length)) =>
-        (_pooled, _isRead) = (pooled, isRead);
+    internal PackedEvents(int count, byte[] pooled, int length, bool isRead)
+        : this(count, pooled.AsMemory(0, length)) => (_pooled, _isRead) = (pooled, isRead);
 
     private const int HeadLength = 24;
 

@@ -34,7 +34,8 @@ public sealed class NodeTransportTests
         {
             var host = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
             use(host);
-            return host.Services.Count(each => each is { IsKeyedService: true, KeyedImplementationInstance: NodeTransport });
+            return host.Services.Count(each =>
+                each is { IsKeyedService: true, KeyedImplementationInstance: NodeTransport });
         }
     }
 

@@ -48,7 +48,8 @@ internal sealed class TapWindow(IEventStreams streams, string stream, long windo
     {
         var type = "bench"u8.ToArray();
         var batch = new NewEvent[OwnerWork.Batch];
-        Array.Fill(batch, new NewEvent(type, 1, Encoding.ASCII.GetBytes($"\"{new string('x', OwnerWork.DataBytes - 2)}\"")));
+        Array.Fill(batch, new NewEvent(type, 1,
+            Encoding.ASCII.GetBytes($"\"{new string('x', OwnerWork.DataBytes - 2)}\"")));
         while (!over)
         {
             var next = Volatile.Read(ref moved).Task;
