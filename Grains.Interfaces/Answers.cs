@@ -58,6 +58,7 @@ public sealed record DescribedStream(
 /// <param name="Events">The events, oldest first.</param>
 /// <param name="ViewNo">The number of the owner's view.</param>
 /// <param name="View">The view.</param>
+/// <param name="Dense">The events in place of <paramref name="Events"/>, for who reads this form.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.FillPage")]
 public sealed record FillPage(
     [property: Id(0)] ReplicaFilling Filling,
@@ -66,4 +67,9 @@ public sealed record FillPage(
     [property: Id(3)] bool More,
     [property: Id(4)] PackedRun Events,
     [property: Id(5)] long ViewNo,
-    [property: Id(6)] StreamView View);
+    [property: Id(6)] StreamView View,
+    [property: Id(7)] DenseRun? Dense = null)
+{
+    /// <summary>The events; the caller disposes the run.</summary>
+    public EventRun All() => Dense?.Above(long.MinValue) ?? Events.Above(long.MinValue);
+}

@@ -36,8 +36,9 @@ public interface IStreamGrain : IGrainWithStringKey
     /// a stream that does not exist.</summary>
     /// <param name="position">Where the copy is; its epoch is 0 when it is empty.</param>
     /// <param name="maxBytes">Bytes of frames at most, unless the first event alone is larger; 1 to 8 MiB.</param>
+    /// <param name="dense">Whether the copy reads <see cref="FillPage.Dense"/>.</param>
     [Alias("Fill"), ResponseTimeout("00:00:05")]
-    Task<Outcome<FillPage>> Fill(Cursor position, int maxBytes);
+    Task<Outcome<FillPage>> Fill(Cursor position, int maxBytes, bool dense = false);
 
     /// <summary>What is known of the stream; refused with <c>NOT_FOUND</c>.</summary>
     [Alias("Describe"), ResponseTimeout("00:00:05")]
@@ -61,8 +62,9 @@ public interface IStreamGrain : IGrainWithStringKey
     /// to have it is deaf, and reads on by itself. Refused with <c>RATE_LIMITED</c> when there are too many.</summary>
     /// <param name="tap">The tap.</param>
     /// <param name="readers">How many read there.</param>
+    /// <param name="dense">Whether the tap reads <see cref="TapPush.Dense"/>.</param>
     [Alias("Watch"), ResponseTimeout("00:00:05")]
-    Task<Outcome<TapLease>> Watch(IStreamTap tap, int readers);
+    Task<Outcome<TapLease>> Watch(IStreamTap tap, int readers, bool dense = false);
 
     /// <summary>Ends a tap.</summary>
     [Alias("Unwatch"), ResponseTimeout("00:00:05")]

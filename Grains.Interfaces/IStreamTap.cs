@@ -19,6 +19,7 @@ public interface IStreamTap : IGrainObserver
 /// <param name="Events">The events between the two. None when the tap had fallen behind the owner's buffer.</param>
 /// <param name="ViewNo">The number of the owner's view in this epoch.</param>
 /// <param name="View">The view, if it has changed since the last push.</param>
+/// <param name="Dense">The events in place of <paramref name="Events"/>, for a tap that reads this form.</param>
 [GenerateSerializer, Immutable, Alias("OrleansEvents.TapPush")]
 public sealed record TapPush(
     [property: Id(0)] ulong Epoch,
@@ -26,10 +27,14 @@ public sealed record TapPush(
     [property: Id(2)] long Head,
     [property: Id(3)] PackedRun Events,
     [property: Id(4)] long ViewNo = 0,
-    [property: Id(5)] StreamView? View = null)
+    [property: Id(5)] StreamView? View = null,
+    [property: Id(6)] DenseRun? Dense = null)
 {
     /// <summary>The last word of an owner that leaves: the next one has to be asked.</summary>
     public static TapPush Leaving { get; } = new(0, 0, long.MaxValue, PackedRun.Empty);
+
+    /// <summary>The events above a number; the caller disposes the run.</summary>
+    public EventRun Above(long seq) => Dense?.Above(seq) ?? Events.Above(seq);
 }
 
 /// <summary>What a tap is told when it begins or renews.</summary>

@@ -11,9 +11,17 @@ namespace OrleansEvents.Grains.Interfaces;
 /// </summary>
 /// <param name="Count">How many.</param>
 /// <param name="Bytes">The events.</param>
-[GenerateSerializer, Immutable, Alias("OrleansEvents.PackedEvents")]
-public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)] ReadOnlyMemory<byte> Bytes)
+[Immutable, Alias("OrleansEvents.PackedEvents")]
+public sealed record PackedEvents(int Count, ReadOnlyMemory<byte> Bytes)
 {
+    private readonly bool _isRead;
+    private byte[]? _pooled;
+    private volatile bool _isReleased;
+
+    /// <summary>Events in pooled memory; <paramref name="isRead"/> when a connection had them.</summary>
+    internal PackedEvents(int count, byte[] pooled, int length, bool isRead)
+        : this(count, pooled.AsMemory(0, length)) => (_pooled, _isRead) = (pooled, isRead);
+
     private const int HeadLength = 24;
 
     [Flags]
@@ -34,20 +42,39 @@ public sealed record PackedEvents([property: Id(0)] int Count, [property: Id(1)]
         return new(events.Length, bytes);
     }
 
-    /// <summary>Packs the events of several requests, one behind the other.</summary>
+    /// <summary>Packs the events of several requests, one behind the other, in pooled memory
+    /// (<see cref="Release"/>).</summary>
     /// <param name="requests">The events of each.</param>
     /// <param name="length">What <see cref="LengthOf"/> says of all together.</param>
     public static PackedEvents Of(IReadOnlyList<ReadOnlyMemory<NewEvent>> requests, int length)
     {
-        var bytes = new byte[length];
-        var rest = bytes.AsSpan();
+        var bytes = BytePool.Rent(length);
+        var rest = bytes.AsSpan(0, length);
         var count = 0;
         foreach (var events in requests)
         {
             rest = Write(events.Span, rest);
             count += events.Length;
         }
-        return new(count, bytes);
+        return new(count, bytes, length, isRead: false);
+    }
+
+    /// <summary>Gives pooled memory back: nobody looks at the events any more. Who does not know that leaves it to the
+    /// collector.</summary>
+    public void Release()
+    {
+        if (Interlocked.Exchange(ref _pooled, null) is not { } pooled) return;
+        _isReleased = true;
+        BytePool.Return(pooled);
+    }
+
+    internal void ThrowIfReleased() => ObjectDisposedException.ThrowIf(_isReleased, this);
+
+    /// <summary>Gives the memory back if the events were read from a connection: within one node it is the
+    /// sender's.</summary>
+    public void ReleaseRead()
+    {
+        if (_isRead) Release();
     }
 
     /// <summary>Bytes that events take when they are packed.</summary>

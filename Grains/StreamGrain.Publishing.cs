@@ -36,7 +36,14 @@ internal sealed partial class StreamGrain
             from += count;
         }
         Turned();
-        return await Task.WhenAll(answers);
+        try
+        {
+            return await Task.WhenAll(answers);
+        }
+        finally
+        {
+            batch.Events.ReleaseRead();
+        }
     }
 
     /// <summary>Appends in the turn of its caller, who performs what that decided, and waits for the outcome.</summary>

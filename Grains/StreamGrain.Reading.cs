@@ -41,17 +41,30 @@ internal sealed partial class StreamGrain
         return reached is null ? StoreUnavailable : PackedRun.Of(run);
     }
 
-    public async Task<Outcome<FillPage>> Fill(Cursor position, int maxBytes)
+    public async Task<Outcome<FillPage>> Fill(Cursor position, int maxBytes, bool dense)
     {
         if (await EnsureOpen(create: false) is { Code: not Streams.ErrorCode.NotFound } closed) return closed;
         Used();
         var (filling, after) = StreamReplica.From(_feed, position);
-        using var run = new EventRun();
-        var reached = ReadRing(run, after, MostEvents, Math.Clamp(maxBytes, 1, MostBytes));
+        maxBytes = Math.Clamp(maxBytes, 1, MostBytes);
+        var (events, packed) = (PackedRun.Empty, (DenseRun?)null);
+        long reached;
+        if (dense)
+        {
+            var reader = new FeedReader(after);
+            packed = DenseRun.Of(_feed, ref reader, int.MaxValue, maxBytes, out var found);
+            reached = found == FeedRead.Nothing ? Math.Max(reader.Seq, _feed.Head) : reader.Seq;
+        }
+        else
+        {
+            using var run = new EventRun();
+            reached = ReadRing(run, after, MostEvents, maxBytes);
+            events = PackedRun.Of(run);
+        }
         // The view in the same turn as the events.
         Taps.See(_stream?.Settings ?? context.Options.Defaults);
-        return new FillPage(filling, after, reached, reached < _feed.Head, PackedRun.Of(run), Taps.ViewNo,
-            Taps.View);
+        return new FillPage(filling, after, reached, reached < _feed.Head, events, Taps.ViewNo, Taps.View,
+            packed);
     }
 
     /// <summary>Reads on behind the ring; returns what has been passed then, null without storage's answer.</summary>

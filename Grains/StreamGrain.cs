@@ -80,12 +80,12 @@ internal sealed partial class StreamGrain(StreamGrainContext context, ILogger<St
         }
     }
 
-    public async Task<Outcome<TapLease>> Watch(IStreamTap tap, int readers)
+    public async Task<Outcome<TapLease>> Watch(IStreamTap tap, int readers, bool dense)
     {
         var closed = await EnsureOpen(create: false);
         if (closed is { Code: not Streams.ErrorCode.NotFound } refused) return refused;
         Used();
-        if (!Taps.Renew(tap, readers, context.Now.Ms)) return TooManyTaps;
+        if (!Taps.Renew(tap, readers, dense, context.Now.Ms)) return TooManyTaps;
         Arm();
         return new TapLease(_stream is null ? default : _feed.History.At(_feed.Head), context.Options.TapLease,
             Taps.ViewNo);

@@ -32,5 +32,5 @@ public sealed record StreamGrainOptions
     public int Taps { get; init; } = 1000;
 
     /// <summary>Bytes of events in one push at most, unless one event alone is larger.</summary>
-    public int PushBytes { get; init; } = 256 << 10;
+    public int PushBytes { get; init; } = 512 << 10;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Orleans.Configuration;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Silo.Transport;
 using Identity = Orleans.Configuration.ClusterOptions;
 using ClusterOptions = OrleansEvents.Api.Options.ClusterOptions;
 
@@ -16,6 +17,7 @@ internal static class EdgeParts
         var nodes = 0;
         builder.UseOrleansClient(client =>
         {
+            NodeTransport.Use(client.Services);
             client.UseAdoNetClustering(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (NodeParts.Invariant, connection));
             client.Configure<Identity>(identity => NodeParts.Name(identity, cluster.Id));

@@ -11,6 +11,7 @@ using OrleansEvents.Grains.Bridge;
 using OrleansEvents.Grains.Nodes;
 using OrleansEvents.Silo.Database;
 using OrleansEvents.Silo.Membership;
+using OrleansEvents.Silo.Transport;
 using OrleansEvents.Streams;
 using Identity = Orleans.Configuration.ClusterOptions;
 using ClusterOptions = OrleansEvents.Api.Options.ClusterOptions;
@@ -31,6 +32,7 @@ internal static class NodeParts
         services.AddHostedService<ColdStart>();
         builder.UseOrleans(silo =>
         {
+            NodeTransport.Use(silo.Services);
             silo.UseAdoNetClustering(adoNet =>
                 (adoNet.Invariant, adoNet.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(adoNet =>

@@ -60,6 +60,42 @@ public sealed class StreamTapTests(TwoSilos cluster)
         GC.KeepAlive(taps);
     }
 
+    [Fact]
+    public async Task A_tap_of_the_version_before_is_pushed_frames_that_it_reads()
+    {
+        var stream = cluster.Through(0).GetGrain<IStreamGrain>(await cluster.StreamOwnedBy(1));
+        (await stream.Publish(Given.Event(0))).Ok();
+        var (old, now) = (new NotingTap(), new NotingTap());
+        var (before, today) = (cluster.Through(0).CreateObjectReference<IStreamTap>(old),
+            cluster.Through(0).CreateObjectReference<IStreamTap>(now));
+        (await stream.Watch(before, 0)).Ok();
+        (await stream.Watch(today, 0, dense: true)).Ok();
+        (await stream.Publish(Given.Event(1))).Ok();
+
+        await Given.Until(() => Task.FromResult(!old.Pushes.IsEmpty && !now.Pushes.IsEmpty));
+        Assert.All(old.Pushes, push => Assert.True(push.Dense is null && push.Events.Count > 0));
+        Assert.All(now.Pushes, push => Assert.True(push.Dense is not null && push.Events.Count == 0));
+        var position = (await stream.Describe()).Ok().Head with { Seq = 0 };
+        Assert.Null((await stream.Fill(position, 1000)).Ok().Dense);
+        using (var olds = (await stream.Fill(position, 1000)).Ok().All())
+        using (var news = (await stream.Fill(position, 1000, dense: true)).Ok().All())
+            Assert.Equal(olds.Frames.ToArray(), news.Frames.ToArray());
+        await stream.Unwatch(before);
+        await stream.Unwatch(today);
+        GC.KeepAlive((old, now));
+    }
+
+    private sealed class NotingTap : IStreamTap
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<TapPush> Pushes { get; } = new();
+
+        public Task Push(TapPush push)
+        {
+            Pushes.Enqueue(push);
+            return Task.CompletedTask;
+        }
+    }
+
     private sealed class DeafTap : IStreamTap
     {
         public Task Push(TapPush push) => Task.CompletedTask;

@@ -30,7 +30,7 @@ public sealed record NodeOptions
     public int WaitingBytes { get; init; } = 32 << 20;
 
     /// <summary>Calls that a node may have under way to one owner; publishers beyond meet in the next.</summary>
-    public int CallsUnderWay { get; init; } = 4;
+    public int CallsUnderWay { get; init; } = 8;
 
     /// <summary>Streams that a node follows at once.</summary>
     public int Streams { get; init; } = 100_000;

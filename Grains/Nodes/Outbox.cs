@@ -13,9 +13,9 @@ namespace OrleansEvents.Grains.Nodes;
 /// </summary>
 internal sealed class Outbox(IStreamGrain owner, NodeContext context)
 {
-    /// <summary>Bytes in one call, unless a request alone is larger: below what the runtime takes for a large
-    /// object.</summary>
-    private const int CallBytes = 64 << 10;
+    /// <summary>Bytes in one call, unless a request alone is larger: enough that the call itself costs little beside
+    /// them.</summary>
+    private const int CallBytes = 256 << 10;
 
     private const int CallRequests = 256;
 
@@ -106,7 +106,10 @@ internal sealed class Outbox(IStreamGrain owner, NodeContext context)
         {
             try
             {
-                return await owner.PublishAll(batch);
+                var answers = await owner.PublishAll(batch);
+                // A call that failed before may still be read from somewhere.
+                if (failedAt is null) batch.Events.Release();
+                return answers;
             }
 #pragma warning disable CA1031 // Of any type: see Transient.
             catch (Exception e)

@@ -116,7 +116,8 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
 
     async Task ITapFollower.Heard(TapPush push)
     {
-        using var events = push.Events.Above(_replica.Position.Seq);
+        using var events = push.Above(_replica.Position.Seq);
+        push.Dense?.ReleaseRead();
         var goesOn = _replica.Push(new(push.Epoch, push.Previous, push.Head, push.ViewNo, push.View), events,
             _context.Now);
         if (!goesOn) await Fill(missed: true);
@@ -139,9 +140,10 @@ internal sealed class Replica : IHoldsMemory, ITapFollower, IAsyncDisposable
         var before = _replica.Position.Epoch;
         while (true)
         {
-            var answer = await _ear.Owner.Fill(_replica.Position, PageBytes);
+            var answer = await _ear.Owner.Fill(_replica.Position, PageBytes, dense: true);
             if (answer.Value is not { } page || answer.Refusal is not null) return;
-            using var events = page.Events.Above(long.MinValue);
+            using var events = page.All();
+            page.Dense?.ReleaseRead();
             _replica.Fill(new(page.Filling, page.After, page.Head, page.More, page.ViewNo, page.View), events,
                 _context.Now);
             if (!page.More) break;

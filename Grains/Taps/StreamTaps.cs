@@ -41,7 +41,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
 
     /// <summary>Begins a tap at the head, or renews it. One that was deaf is heard of again: it is pushed to. False
     /// when there are too many.</summary>
-    public bool Renew(IStreamTap reference, int readers, long nowMs)
+    public bool Renew(IStreamTap reference, int readers, bool dense, long nowMs)
     {
         if (!_taps.TryGetValue(reference, out var tap))
         {
@@ -55,7 +55,7 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
             tap.Reader.MoveTo(feed.Head);
             tap.IsDeaf = false;
         }
-        (tap.LeaseEndsMs, tap.Readers) = (nowMs + _leaseMs, readers);
+        (tap.LeaseEndsMs, tap.Readers, tap.IsDense) = (nowMs + _leaseMs, readers, dense);
         return true;
     }
 
@@ -100,7 +100,12 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         tap.IsBusy = true;
         try
         {
-            while (!tap.IsGone && Next(tap) is { } push) await tap.Reference.Push(push);
+            while (!tap.IsGone && Next(tap) is { } push)
+            {
+                await tap.Reference.Push(push);
+                // Not of a push that failed: it may be on its way.
+                push.Dense?.Release();
+            }
         }
 #pragma warning disable CA1031 // Whatever a push fails of, the tap may have missed it: it says so by its next renewal.
         catch (Exception e)
@@ -115,27 +120,30 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
     private TapPush? Next(Tap tap)
     {
         var previous = tap.Reader.Seq;
-        switch (feed.Read(ref tap.Reader, options.PushBytes, out var block))
+        var (events, dense, found) = (PackedRun.Empty, (DenseRun?)null, FeedRead.Nothing);
+        if (tap.IsDense) dense = DenseRun.Of(feed, ref tap.Reader, int.MaxValue, options.PushBytes, out found);
+        else if ((found = feed.Read(ref tap.Reader, options.PushBytes, out var block)) == FeedRead.Block)
+            using (block)
+            {
+                tap.Reader.Pass(block, block.Count);
+                events = PackedRun.Of(block);
+            }
+        if (dense is not null || events.Count > 0)
+            return Pushed(tap, previous, events, dense, isAll: !tap.Reader.MayHaveMore);
+        if (found == FeedRead.Behind)
         {
-            case FeedRead.Nothing:
-                return tap.ToldView < ViewNo ? Pushed(tap, previous, PackedRun.Empty, isAll: true) : null;
-            case FeedRead.Behind:
-                tap.Reader.MoveTo(feed.Head);
-                return Pushed(tap, feed.Head, PackedRun.Empty, isAll: true);
+            tap.Reader.MoveTo(feed.Head);
+            return Pushed(tap, feed.Head, events, null, isAll: true);
         }
-        using (block)
-        {
-            tap.Reader.Pass(block, block.Count);
-            return Pushed(tap, previous, PackedRun.Of(block), isAll: !tap.Reader.MayHaveMore);
-        }
+        return tap.ToldView < ViewNo ? Pushed(tap, previous, events, null, isAll: true) : null;
     }
 
-    private TapPush Pushed(Tap tap, long previous, PackedRun events, bool isAll)
+    private TapPush Pushed(Tap tap, long previous, PackedRun events, DenseRun? dense, bool isAll)
     {
         // Not before the last event: nothing comes behind a stream's end.
         var view = isAll && tap.ToldView < ViewNo ? View : null;
         if (view is not null) tap.ToldView = ViewNo;
-        return new TapPush(feed.History.Epoch, previous, tap.Reader.Seq, events, tap.ToldView, view);
+        return new TapPush(feed.History.Epoch, previous, tap.Reader.Seq, events, tap.ToldView, view, dense);
     }
 
     [LoggerMessage(EventIds.TapDeaf, LogLevel.Debug, "Stream {Stream}: a tap does not take its push: {Reason}")]
@@ -150,6 +158,9 @@ internal sealed partial class StreamTaps(StreamFeed feed, StreamGrainOptions opt
         public long LeaseEndsMs { get; set; }
 
         public int Readers { get; set; }
+
+        /// <summary>Whether it reads dense runs: a node of the version before does not.</summary>
+        public bool IsDense { get; set; }
 
         /// <summary>The newest view that it was pushed or told of.</summary>
         public long ToldView { get; set; }

@@ -90,7 +90,7 @@ internal sealed partial class TapEar : IStreamTap, IAsyncDisposable
         {
             begun?.Invoke();
             if (_ending.IsCancellationRequested) return null;
-            var answer = await Owner.Watch(_self.Value, _follower.Readers);
+            var answer = await Owner.Watch(_self.Value, _follower.Readers, dense: true);
             if (answer.Refusal is { } refused) return refused;
             _period = answer.Value!.Lease / RenewalsInLease;
             await _follower.Renewed(answer.Value, atOnce);

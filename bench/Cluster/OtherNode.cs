@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using OrleansEvents.Durable;
 
 namespace OrleansEvents.Cluster;
@@ -43,8 +44,17 @@ internal sealed class OtherNode(Process process) : IAsyncDisposable
         return await Answer();
     }
 
-    public async Task<string> Answer() => await process.StandardOutput.ReadLineAsync()
-        ?? throw new InvalidOperationException("The other node has ended.");
+    /// <summary>Its next answer; how far its reader is, which it says unasked, is told on the way.</summary>
+    public async Task<string> Answer(Action<long>? at = null)
+    {
+        while (true)
+        {
+            var line = await process.StandardOutput.ReadLineAsync()
+                ?? throw new InvalidOperationException("The other node has ended.");
+            if (!line.StartsWith(TapReading.At, StringComparison.Ordinal)) return line;
+            at?.Invoke(long.Parse(line.AsSpan(TapReading.At.Length), CultureInfo.InvariantCulture));
+        }
+    }
 
     public async Task Says(string word)
     {

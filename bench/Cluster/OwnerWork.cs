@@ -10,9 +10,14 @@ namespace OrleansEvents.Cluster;
 internal static class OwnerWork
 {
     private const int Callers = 256;
-    private const int Batch = 256;
-    private const int DataBytes = 200;
+    public const int Batch = 256;
+    public const int DataBytes = 200;
     private const int PacedRate = 100_000;
+    private const int TapPublishers = 8;
+    private const int Warmup = 6;
+
+    /// <summary>Events that publishers are ahead of the reader at most: half of the buffer.</summary>
+    private const int Ahead = 50_000;
 
     private static readonly byte[] LargeBuffer = """{"buffer":100000,"bufferBytes":67108864}"""u8.ToArray();
 
@@ -23,11 +28,23 @@ internal static class OwnerWork
         var names = Names("publish", 1);
         await new Publishing(node.Streams, names, 1, DataBytes, critical: false).Open();
         await using var other = await OtherNode.Start(connection);
+
+        // The rate, and microseconds of both processes for each event, those of its warm-up included.
+        async Task<(double Rate, double Cpu)> Measured(Func<Task<double>> publish)
+        {
+            var (before, watch) = (Cpu + Parse(await other.Do(OtherNode.Cpu)), Stopwatch.StartNew());
+            var rate = await publish();
+            return (rate, (Cpu + Parse(await other.Do(OtherNode.Cpu)) - before)
+                / (rate * watch.Elapsed.TotalSeconds));
+        }
+
         for (var round = 0; round < times; round++)
         {
-            var here = await Rate(node, names, Callers, Batch, seconds, critical: false);
-            var there = Parse(await other.Do($"publish {Callers} {Batch} {seconds} False publish 1"));
-            yield return ClusterHost.Json($"{{\"owner_per_s\":{here:F0},\"other_per_s\":{there:F0}}}");
+            var (here, hereCpu) = await Measured(() => Rate(node, names, Callers, Batch, seconds, critical: false));
+            var (there, thereCpu) = await Measured(async () =>
+                Parse(await other.Do($"publish {Callers} {Batch} {seconds} False publish 1")));
+            yield return ClusterHost.Json($"{{\"owner_per_s\":{here:F0},\"other_per_s\":{there:F0},")
+                + ClusterHost.Json($"\"cpu_us_each_by_owner\":{hereCpu:F2},\"cpu_us_each_by_other\":{thereCpu:F2}}}");
         }
     }
 
@@ -57,10 +74,9 @@ internal static class OwnerWork
         await using var other = await OtherNode.Start(connection);
         await other.Do($"follow {names[0]}");
 
-        var saturating = Rate(node, names, 8, Batch, seconds + 2, critical: false);
-        await Task.Delay(TimeSpan.FromSeconds(3));
-        yield return "{\"load\":\"saturated\"," + (await other.Do($"read {seconds}"))[1..];
-        await saturating;
+        foreach (var (load, ahead) in ((string, int)[])[("saturated", Ahead), ("unthrottled", 0)])
+            yield return $"{{\"load\":\"{load}\"," + await new TapWindow(node.Streams, names[0], ahead)
+                .Run(other, TapPublishers, Warmup, seconds);
 
         using var enough = new CancellationTokenSource();
         var pacing = Pace(node.Streams, names[0], enough.Token);

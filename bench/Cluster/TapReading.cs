@@ -7,6 +7,10 @@ namespace OrleansEvents.Cluster;
 /// <summary>Reads a node's copy of a stream as a connection does, and sees that nothing is left out.</summary>
 internal sealed class TapReading : IFeedWatcher, IDisposable
 {
+    /// <summary>Begins a line that says how far the reader is.</summary>
+    public const string At = "at ";
+
+    private const int AtEvery = 4096;
     private const string Before = "\"at ";
     private const int Digits = 20;
     private const int MicrosInBucket = 20;
@@ -18,6 +22,8 @@ internal sealed class TapReading : IFeedWatcher, IDisposable
     private long last;
     private long events;
     private long left;
+    private long losses;
+    private long said;
 
     private TapReading(FeedLease lease)
     {
@@ -44,16 +50,19 @@ internal sealed class TapReading : IFeedWatcher, IDisposable
         lock (turn)
         {
             Array.Clear(buckets);
-            (before, left) = (events, 0);
+            (before, left, losses) = (events, 0, 0);
         }
+        var cpu = OwnerWork.Cpu;
         var watch = Stopwatch.StartNew();
         await Task.Delay(time);
         lock (turn)
         {
-            var rate = (events - before) / watch.Elapsed.TotalSeconds;
-            return ClusterHost.Json($"{{\"events_per_s\":{rate:F0},\"p50_ms\":{Percentile(0.5):F2},")
+            var (rate, each) = ((events - before) / watch.Elapsed.TotalSeconds,
+                (OwnerWork.Cpu - cpu) / Math.Max(1, events - before));
+            return ClusterHost.Json($"{{\"events_per_s\":{rate:F0},\"other_cpu_us_each\":{each:F2},")
+                + ClusterHost.Json($"\"p50_ms\":{Percentile(0.5):F2},")
                 + ClusterHost.Json($"\"p99_ms\":{Percentile(0.99):F2},\"p999_ms\":{Percentile(0.999):F2},")
-                + ClusterHost.Json($"\"left_out\":{left}}}");
+                + ClusterHost.Json($"\"left_out\":{left},\"losses\":{losses}}}");
         }
     }
 
@@ -66,9 +75,11 @@ internal sealed class TapReading : IFeedWatcher, IDisposable
                 switch (feed.Read(ref reader, 1 << 20, out var block))
                 {
                     case FeedRead.Nothing:
+                        Say();
                         return;
                     case FeedRead.Behind:
                         // What it missed is counted when it comes to what is left.
+                        losses++;
                         reader.MoveTo(feed.Floor);
                         continue;
                 }
@@ -99,6 +110,14 @@ internal sealed class TapReading : IFeedWatcher, IDisposable
         }
         events += block.Count;
         reader.Pass(block, block.Count);
+    }
+
+    /// <summary>Tells the publishers' node, which may wait for it.</summary>
+    private void Say()
+    {
+        if (last - said < AtEvery) return;
+        said = last;
+        Console.WriteLine(ClusterHost.Json($"{At}{last}"));
     }
 
     private double Percentile(double share)
