@@ -46,6 +46,10 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
     public bool HasOpened(string stream) =>
         Log.Any(line => Opened().Match(line) is { Success: true } match && match.Groups[1].Value == stream);
 
+    /// <summary>Whether it has closed a stream since it began, by its log.</summary>
+    public bool HasClosed(string stream) =>
+        Log.Any(line => Closed().Match(line) is { Success: true } match && match.Groups[1].Value == stream);
+
     /// <summary>kill -9.</summary>
     public Task Kill() => process.KillAsync();
 
@@ -65,4 +69,7 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
 
     [GeneratedRegex(@"\[2000\] Stream (\S+) opened")]
     private static partial Regex Opened();
+
+    [GeneratedRegex(@"\[2001\] Stream (\S+) closed")]
+    private static partial Regex Closed();
 }
