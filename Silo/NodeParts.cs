@@ -53,6 +53,7 @@ internal static class NodeParts
         });
         services.AddHostedService<MembershipLog>();
         services.AddHostedService<HandOverAtStop>();
+        services.AddHostedService<WarmUpAtStart>();
         services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, DeclaredDead>());
         services.AddStreamGrains(new StreamGrainOptions
         {
