@@ -125,6 +125,9 @@ internal static class NodeParts
         membership.ProbeTimeout = cluster.ProbeEvery;
         membership.NumMissedProbesLimit = cluster.MissedProbes;
         membership.NumVotesForDeathDeclaration = cluster.Votes;
+        // A third that reaches both would keep two nodes in the cluster that do not reach each other: whoever asked the
+        // one for the other's streams would be refused for as long as that lasts.
+        membership.EnableIndirectProbes = false;
         membership.TableRefreshTimeout = cluster.RefreshEvery;
         membership.IAmAliveTablePublishTimeout = cluster.AliveEvery;
         membership.NumMissedTableIAmAliveLimit = cluster.MissedAlive;
