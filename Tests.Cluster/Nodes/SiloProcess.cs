@@ -34,6 +34,12 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
         typeof(SiloHost).Assembly.Location, ["--urls", "http://127.0.0.1:0", "--silo-port", "0", "--gateway-port", "0",
             "--Logging:LogLevel:OrleansEvents.Grains", "Debug", .. options]));
 
+    /// <summary>Starts it in a network of its own, and does not wait.</summary>
+    public static SiloProcess SpawnIn((string Network, string Address) place, params string[] options) =>
+        new(ServerProcess.SpawnIn(place.Network, typeof(SiloHost).Assembly.Location, ["--urls",
+            $"http://{place.Address}:0", "--silo-port", "11111", "--gateway-port", "30000", "--advertise",
+            place.Address, "--Logging:LogLevel:OrleansEvents.Grains", "Debug", .. options]));
+
     public async Task IsReady()
     {
         await process.ListensAsync();
