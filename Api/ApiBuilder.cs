@@ -52,13 +52,14 @@ internal static class ApiBuilder
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
-        kestrel.Limits.MaxConcurrentConnections = options.Limits.Connections;
         kestrel.Limits.MaxRequestBodySize = options.Limits.RequestBytes;
         kestrel.Limits.MaxRequestHeadersTotalSize = options.Limits.HeaderBytes;
         kestrel.Limits.MaxRequestLineSize = options.Limits.HeaderBytes / 2;
         kestrel.Limits.Http2.MaxRequestHeaderFieldSize = options.Limits.HeaderBytes / 2;
+        var open = kestrel.ApplicationServices.GetRequiredService<OpenConnections>();
         kestrel.ConfigureEndpointDefaults(listen =>
         {
+            listen.Use(next => connection => open.OnConnectionAsync(connection, next));
             if (Http2Cleartext.IsAvailable)
                 listen.Use(next => new Http2Cleartext(next, kestrel.Limits.KeepAliveTimeout).OnConnectionAsync);
             listen.Use(next => connection => HeldOutput.OnConnectionAsync(connection, next));

@@ -1,6 +1,7 @@
 using OrleansEvents.Api.Embedded;
 using OrleansEvents.Api.Endpoints;
 using OrleansEvents.Api.Health;
+using OrleansEvents.Api.Http;
 using OrleansEvents.Api.Metrics;
 using OrleansEvents.Api.Options;
 using OrleansEvents.Api.Page;
@@ -20,11 +21,13 @@ internal static class ApiParts
         services.AddSingleton<StartNotes>();
         MetricsParts.AddTo(services, options);
         services.AddHostedService<Draining>();
+        services.AddHostedService<MemoryTrim>();
         AddStore(services, options);
         engine.AddTo(builder, options);
         services.AddSingleton<SystemEvents>();
         services.AddSingleton<Operations>();
         services.AddSingleton<RequestMemory>();
+        services.AddSingleton<OpenConnections>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<StreamNameFilter>();
         services.AddSingleton<ReadEndpoint>();

@@ -18,10 +18,10 @@ internal sealed class Draining(ConnectionTable connections, IHostApplicationLife
         return Task.CompletedTask;
     }
 
-    public Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
+        await connections.WhenEmpty(cancellationToken);
         connections.Dispose();
-        return Task.CompletedTask;
     }
 
     private async Task CutLate()

@@ -34,6 +34,7 @@ internal static class EventIds
     public const int OperationNearLimit = 60;
     public const int OperationTimedOut = 61;
     public const int NotClosed = 62;
+    public const int Trimmed = 63;
     public const int Pushed = 80;
     public const int PushFaulted = 81;
     public const int WebhookOpened = 82;

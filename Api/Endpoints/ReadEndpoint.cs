@@ -12,8 +12,7 @@ namespace OrleansEvents.Api.Endpoints;
 
 /// <summary>Reading by SSE or by polling, of one stream or of many: the same positions, whichever way.</summary>
 internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connections, SseOptions sse,
-    LimitsOptions limits,
-    Operations operations, TimeProvider time)
+    LimitsOptions limits, OpenConnections open, Operations operations, TimeProvider time)
 {
     public Task One(HttpContext http, string stream, bool raw) =>
         StreamPattern.TryParse(stream, out var pattern, out var refusal)
@@ -41,7 +40,7 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         }
         SetHeaders(http, asSse);
         if (HttpMethods.IsHead(http.Request.Method)) return;
-        await using var reading = new Reading(streams, operations, request,
+        using var reading = new Reading(streams, operations, request,
             asSse ? SessionKind.Connection : SessionKind.Poll);
         if (await reading.Open() is { } refused)
         {
@@ -59,18 +58,19 @@ internal sealed class ReadEndpoint(IEventStreams streams, ConnectionTable connec
         else await Poll(http, request, reading);
     }
 
-    private async Task Stream(HttpContext http, ReadRequest request, Reading reading)
+    /// <summary>Serves the reader; returns at once where the response goes on without the request.</summary>
+    private Task Stream(HttpContext http, ReadRequest request, Reading reading)
     {
         // A reader that is slow is our matter, not the server's.
         if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        var output = (sse.DirectSend ? SocketOutput.TryTake(http) : null)
-            ?? (SseOutput)new PipeOutput(http.Response.BodyWriter, HeldOutput.BelowTls(http));
+        var output = (sse.DirectSend ? SocketOutput.TryTake(http, open) : null) ?? (SseOutput)new PipeOutput(http);
         var connection = new SseConnection(connections, request, http, output, reading.TakeSubscriber());
         var lines = reading.TakeLeases()
             .Select(lease => connection.LineOf(lease, request.FromOf(lease.Feed.Stream))).ToList();
-        var ended = connection.Run(lines);
-        reading.Appeared = connection.Appeared;
-        await ended;
+        if (!output.OutlivesRequest) return connection.Run(lines, reading.TakePatterns());
+        // So that nothing of the request is held.
+        using (ExecutionContext.SuppressFlow()) _ = connection.Run(lines, reading.TakePatterns());
+        return Task.CompletedTask;
     }
 
     private async Task Poll(HttpContext http, ReadRequest request, Reading reading)

@@ -6,14 +6,10 @@ namespace OrleansEvents.Api.Endpoints;
 /// <summary>What one read holds while it lasts: leases on its streams, its patterns, its subscriber's
 /// session.</summary>
 internal sealed class Reading(IEventStreams streams, Operations operations, ReadRequest request, SessionKind kind)
-    : IAsyncDisposable
+    : IDisposable
 {
     private readonly List<FeedLease> _leases = [];
-    private readonly List<IPatternLease> _patterns = [];
-    private readonly Queue<FeedLease?> _early = new();
-    private readonly Lock _lock = new();
-    private Action<FeedLease?>? _appeared;
-    private bool _disposed;
+    private FollowedPatterns? _patterns;
     private bool _isRemoved;
 
     public IReadOnlyList<FeedLease> Leases => _leases;
@@ -35,19 +31,6 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
             _ => false,
         });
 
-    /// <summary>Who is given the streams that appear; those that appeared already come at once.</summary>
-    public Action<FeedLease?> Appeared
-    {
-        set
-        {
-            lock (_lock)
-            {
-                _appeared = value;
-                while (_early.TryDequeue(out var lease)) value(lease);
-            }
-        }
-    }
-
     /// <summary>Opens all; a refusal when one cannot be.</summary>
     public async ValueTask<Refusal?> Open()
     {
@@ -55,7 +38,8 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         {
             if (pattern.HasWildcard)
             {
-                var followed = await operations.Limit(streams.FollowPattern(pattern, Offer), "follow_pattern",
+                _patterns ??= new FollowedPatterns();
+                var followed = await operations.Limit(streams.FollowPattern(pattern, _patterns.Offer), "follow_pattern",
                     pattern.Text);
                 if (followed.Refusal is { } refused) return refused;
                 _patterns.Add(followed.Value!);
@@ -83,6 +67,14 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         return taken;
     }
 
+    /// <summary>The patterns, now the taker's to dispose; null: there are none.</summary>
+    public FollowedPatterns? TakePatterns()
+    {
+        var taken = _patterns;
+        _patterns = null;
+        return taken;
+    }
+
     /// <summary>The session, now the taker's to dispose.</summary>
     public ISubscriberSession? TakeSubscriber()
     {
@@ -91,17 +83,11 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
         return taken;
     }
 
-    public ValueTask DisposeAsync()
+    public void Dispose()
     {
-        lock (_lock)
-        {
-            _disposed = true;
-            while (_early.TryDequeue(out var lease)) lease?.Dispose();
-        }
-        foreach (var pattern in _patterns) pattern.Dispose();
+        _patterns?.Dispose();
         foreach (var lease in _leases) lease.Dispose();
         Subscriber?.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     /// <summary>A stream that is named and matched, or matched by two patterns, is read once.</summary>
@@ -109,15 +95,5 @@ internal sealed class Reading(IEventStreams streams, Operations operations, Read
     {
         if (_leases.Exists(each => each.Feed == lease.Feed)) lease.Dispose();
         else _leases.Add(lease);
-    }
-
-    private void Offer(FeedLease? lease)
-    {
-        lock (_lock)
-        {
-            if (_disposed) lease?.Dispose();
-            else if (_appeared is null) _early.Enqueue(lease);
-            else _appeared(lease);
-        }
     }
 }

@@ -16,6 +16,10 @@ internal sealed class HeldOutput : IDuplexPipe
     /// <summary>Bytes that wait for more answers at most.</summary>
     private const int MostBytes = 16 << 10;
 
+    /// <summary>Batches of requests that the thread of the input serves for one connection before a thread of the pool
+    /// takes over: waking that one costs as much as several requests.</summary>
+    private const int MostInTurn = 8;
+
     private readonly Requests _requests;
     private readonly Answers _answers;
 
@@ -84,6 +88,7 @@ internal sealed class HeldOutput : IDuplexPipe
     private sealed class Requests(HeldOutput connection, PipeReader input) : PipeReader
     {
         private SequencePosition _end;
+        private int _inTurn;
 
         /// <summary>Whether bytes have come that nobody has taken yet.</summary>
         public bool AreThere { get; private set; }
@@ -110,7 +115,11 @@ internal sealed class HeldOutput : IDuplexPipe
             var read = await reading;
             // This is the thread of all connections' input, and who sends one request behind the other would have it
             // for as long as he goes on.
-            if (CameTogether) await Task.Yield();
+            if (CameTogether && ++_inTurn >= MostInTurn)
+            {
+                _inTurn = 0;
+                await Task.Yield();
+            }
             CameTogether = false;
             _end = read.Buffer.End;
             return read;

@@ -25,6 +25,14 @@ internal sealed class OperationsOptions
     [Setting("longest that ordinary events wait behind a durable batch; then it is void (STORE_UNAVAILABLE)",
         Unit = "seconds", Min = 0.01, Max = 60)]
     public TimeSpan VoidAfter { get; init; } = TimeSpan.FromSeconds(1);
+
+    [Setting("time of rest after which the process gives memory back to the system, if it has made 32 MB of garbage "
+        + "since it last did; 0: never", Unit = "seconds", Min = 0, Max = 86_400)]
+    public TimeSpan TrimAfter { get; init; } = TimeSpan.FromSeconds(2);
+
+    [Setting("largest heap that is looked through for that, since it stops all threads: some ms each 10 MB",
+        Unit = "bytes", Min = 0)]
+    public long TrimHeap { get; init; } = 512L << 20;
 }
 
 /// <summary>Section <c>Shutdown</c>: how a graceful stop goes.</summary>

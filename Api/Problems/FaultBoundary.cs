@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Problems;
@@ -12,7 +13,7 @@ internal sealed partial class FaultBoundary(RequestDelegate next, ILogger<FaultB
         {
             await next(context);
         }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception gone) when (context.RequestAborted.IsCancellationRequested || gone is ConnectionResetException)
         {
             // Nobody is there to be answered, and leaving is a reader's right: not worth a line.
         }

@@ -14,6 +14,7 @@ internal sealed class ConnectionTable : IDisposable
     private readonly ConnectionClock _clock;
     private int _nextSweeper;
     private readonly CancellationTokenSource _draining = new();
+    private TaskCompletionSource? _emptied;
     private readonly ClientTable _clients;
     private readonly Lock _ending = new();
     private long _eventsOfEnded;
@@ -130,6 +131,7 @@ internal sealed class ConnectionTable : IDisposable
             _bytesOfEnded += connection.Bytes;
         }
         Counts.Ended.Add();
+        if (_connections.IsEmpty) Volatile.Read(ref _emptied)?.TrySetResult();
     }
 
     /// <summary>A problem as a frame, counted as told to so many.</summary>
@@ -153,6 +155,15 @@ internal sealed class ConnectionTable : IDisposable
     {
         _draining.Cancel();
         foreach (var connection in _connections.Values) connection.Signal(Signals.Shutdown);
+    }
+
+    /// <summary>Waits until all have ended; after <see cref="Drain"/>, when no request comes in any more.</summary>
+    public Task WhenEmpty(CancellationToken cancellationToken)
+    {
+        var emptied = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Exchange(ref _emptied, emptied);
+        if (_connections.IsEmpty) emptied.TrySetResult();
+        return emptied.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>Cuts what has not ended.</summary>

@@ -1,9 +1,9 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http.Features;
 using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
@@ -11,21 +11,31 @@ namespace OrleansEvents.Api.Sse;
 
 /// <summary>
 /// Straight to the socket of a plain HTTP/1.1 connection: a block's frames go from the feed's own bytes into the
-/// kernel, with no copy between and nothing kept for a reader that lags. The server keeps reading the connection, and
-/// so notices when it closes. The response's end is the connection's end.
+/// kernel, with no copy between and nothing kept for a reader that lags. The connection is taken from the web server,
+/// which forgets it; the response's end is the connection's end.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "Its end is Complete.")]
 internal sealed class SocketOutput : SseOutput
 {
-    private readonly HttpContext _http;
     private readonly Socket _socket;
+    private readonly OpenConnections _open;
+    private readonly Listening _listening;
     private byte[] _waiting = [];
     private int _from;
     private int _to;
     private long _taken;
     private bool _closed;
     private bool _blocked;
+    private volatile bool _gone;
 
-    private SocketOutput(HttpContext http, Socket socket) => (_http, _socket) = (http, socket);
+    private SocketOutput(Socket socket, OpenConnections open)
+    {
+        (_socket, _open) = (socket, open);
+        _listening = new Listening(this);
+        open.Enter();
+    }
+
+    public override bool OutlivesRequest => true;
 
     public override long Unflushed => _to - _from;
 
@@ -33,18 +43,24 @@ internal sealed class SocketOutput : SseOutput
 
     public override long Taken => _taken;
 
-    /// <summary>The socket of a connection that nothing else writes to; null where there is none.</summary>
-    public static SocketOutput? TryTake(HttpContext http)
+    public override bool IsGone => _gone;
+
+    /// <summary>The socket of a connection that nothing else writes to, with the response's head waiting; null where
+    /// there is none. The request's own way to the client is closed then.</summary>
+    public static SocketOutput? TryTake(HttpContext http, OpenConnections open)
     {
         if (http.Request.Protocol != HttpProtocol.Http11 || http.Request.IsHttps) return null;
-        if (http.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket) return null;
+        if (http.Features.Get<IConnectionSocketFeature>()?.Socket is not { } servers) return null;
         // Only the first request of a connection: the answer to an earlier one may still be on its way.
         if (!http.TraceIdentifier.EndsWith(":00000001", StringComparison.Ordinal)) return null;
-        socket.Blocking = false;
-        var output = new SocketOutput(http, socket);
-        output.WriteHead();
+        if (TakenSocket.Of(servers) is not { } socket) return null;
+        var output = new SocketOutput(socket, open);
+        output.WriteHead(http);
+        http.Abort();
         return output;
     }
+
+    public override void Watch(SseConnection connection) => _listening.Begin(connection);
 
     public override Memory<byte> GetMemory(int sizeHint = 0)
     {
@@ -88,18 +104,28 @@ internal sealed class SocketOutput : SseOutput
         return ValueTask.FromResult(!_closed);
     }
 
+    public override void Abort()
+    {
+        _gone = true;
+        // With something in flight and nothing said before, this resets the connection.
+        _socket.Dispose();
+    }
+
     public override void Complete()
     {
         try
         {
-            if (!_closed) _socket.Shutdown(SocketShutdown.Send);
+            // First said, then closed: what is on its way still arrives.
+            if (!_gone) _socket.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // The client was faster.
         }
         Release();
-        _http.Abort();
+        _socket.Dispose();
+        _listening.Dispose();
+        _open.Leave();
     }
 
     private async ValueTask<bool> Wait()
@@ -108,12 +134,11 @@ internal sealed class SocketOutput : SseOutput
         {
             while (Unflushed > 0)
             {
-                var sent = await _socket.SendAsync(_waiting.AsMemory(_from, _to - _from), SocketFlags.None,
-                    _http.RequestAborted);
+                var sent = await _socket.SendAsync(_waiting.AsMemory(_from, _to - _from), SocketFlags.None);
                 _from += sent;
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             _closed = true;
         }
@@ -167,15 +192,82 @@ internal sealed class SocketOutput : SseOutput
 
     /// <summary>The response's head. Without a length or chunks, its body ends with the connection (RFC 9112,
     /// 6.3).</summary>
-    private void WriteHead()
+    private void WriteHead(HttpContext http)
     {
-        _http.Features.Get<CrossOrigin.Headers>()?.Write();
+        http.Features.Get<CrossOrigin.Headers>()?.Write();
         var head = new StringBuilder("HTTP/1.1 200 OK\r\nConnection: close\r\nDate: ")
-            .Append(_http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().ToString("r",
+            .Append(http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().ToString("r",
                 CultureInfo.InvariantCulture))
             .Append("\r\n");
-        foreach (var (name, values) in _http.Response.Headers)
+        foreach (var (name, values) in http.Response.Headers)
             foreach (var value in values) head.Append(name).Append(": ").Append(value).Append("\r\n");
         Encoding.Latin1.GetBytes(head.Append("\r\n").ToString(), this);
+    }
+
+    /// <summary>Waits without a buffer for what the client sends, which is passed over, until it has gone.</summary>
+    private sealed class Listening : SocketAsyncEventArgs
+    {
+        /// <summary>Who sends more behind a request for events is no reader of them.</summary>
+        private const int MostPassedOver = 65_536;
+        private readonly SocketOutput _output;
+        private SseConnection? _connection;
+        private int _passedOver;
+
+        public Listening(SocketOutput output) : base(true)
+        {
+            _output = output;
+            SetBuffer(Memory<byte>.Empty);
+        }
+
+        public void Begin(SseConnection connection)
+        {
+            _connection = connection;
+            if (!TryListen()) End();
+        }
+
+        protected override void OnCompleted(SocketAsyncEventArgs e)
+        {
+            if (!PassOver() || !TryListen()) End();
+        }
+
+        private bool TryListen()
+        {
+            try
+            {
+                while (!_output._socket.ReceiveAsync(this))
+                    if (!PassOver()) return false;
+                return true;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+
+        private bool PassOver()
+        {
+            if (SocketError != SocketError.Success) return false;
+            Span<byte> passed = stackalloc byte[1024];
+            try
+            {
+                while (true)
+                {
+                    var count = _output._socket.Receive(passed, SocketFlags.None, out var error);
+                    if (error == SocketError.WouldBlock) return true;
+                    _passedOver += count;
+                    if (error != SocketError.Success || count == 0 || _passedOver > MostPassedOver) return false;
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+
+        private void End()
+        {
+            _output.Abort();
+            _connection!.Signal(Signals.Closed);
+        }
     }
 }

@@ -29,7 +29,6 @@ internal sealed partial class SseConnection
 {
     private readonly ConnectionTable _table;
     private readonly ReadRequest _request;
-    private readonly HttpContext _http;
     private readonly SseOutput _output;
     private readonly EventShape _shape;
     private readonly Sweeper _sweeper;
@@ -53,7 +52,7 @@ internal sealed partial class SseConnection
     public SseConnection(ConnectionTable table, ReadRequest request, HttpContext http, SseOutput output,
         ISubscriberSession? subscriber)
     {
-        (_table, _request, _http, _subscriber) = (table, request, http, subscriber);
+        (_table, _request, _subscriber) = (table, request, subscriber);
         _output = output;
         _shape = new EventShape(request.TypesFor(subscriber), request.Names, request.Raw, ids: !request.IsMany);
         _sweeper = table.NextSweeper();
@@ -85,12 +84,13 @@ internal sealed partial class SseConnection
     }
 
     /// <summary>Serves the connection until it ends.</summary>
-    public async Task Run(IEnumerable<StreamLine> lines)
+    /// <param name="lines">Where it begins.</param>
+    /// <param name="patterns">Where further streams come from; its to dispose.</param>
+    public async Task Run(IEnumerable<StreamLine> lines, FollowedPatterns? patterns)
     {
         lock (_lines) _lines.AddRange(lines);
         if (Client is { } client) _reconnects = _table.Reconnects(client, Streams);
-        using var aborted = _http.RequestAborted.UnsafeRegister(static self => ((SseConnection)self!)
-            .Signal(Signals.Closed), this);
+        _output.Watch(this);
         _table.Add(this);
         _table.Meter.ConnectionsOpened.Add(1);
         foreach (var line in _lines)
@@ -100,22 +100,35 @@ internal sealed partial class SseConnection
         }
         Opened(_table.Logger, Id, Streams, Subscriber);
         _ = Pump();
+        if (patterns is not null) patterns.Appeared = Appeared;
         await _done.Task;
         _output.Complete();
         lock (_done) Volatile.Write(ref _closed, 1);
-        _table.Remove(this);
+        try
+        {
+            LetGo(patterns);
+            _table.Meter.ConnectionsClosed.One("reason", EndingName);
+            Ended(_table.Logger, Id, Events, Bytes);
+            if (!_table.IsDraining) TellEnding();
+        }
+        finally
+        {
+            _table.Remove(this);
+        }
+    }
+
+    private void LetGo(FollowedPatterns? patterns)
+    {
         foreach (var line in _lines)
         {
             _sweeper.Remove(line);
             LetStoredGo(line);
             line.Release();
         }
+        patterns?.Dispose();
         while (_appeared.TryDequeue(out var lease)) lease.Dispose();
         LetOwedGo();
         _subscriber?.Dispose();
-        _table.Meter.ConnectionsClosed.One("reason", EndingName);
-        Ended(_table.Logger, Id, Events, Bytes);
-        if (!_table.IsDraining) TellEnding();
     }
 
     /// <summary>The line for a stream of this connection.</summary>
@@ -206,7 +219,7 @@ internal sealed partial class SseConnection
         {
             if (IsClosed) return;
             _isCut = true;
-            _http.Abort();
+            _output.Abort();
         }
     }
 
@@ -239,7 +252,7 @@ internal sealed partial class SseConnection
         }
         catch (Exception e)
         {
-            _ending = _http.RequestAborted.IsCancellationRequested ? Ending.Left : Ending.Fault;
+            _ending = _output.IsGone ? Ending.Left : Ending.Fault;
             if (_ending == Ending.Fault)
             {
                 _table.Meter.Failed(ErrorCode.ServerError);

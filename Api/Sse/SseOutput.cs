@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
-using OrleansEvents.Api.Http;
 using OrleansEvents.Streams;
 
 namespace OrleansEvents.Api.Sse;
@@ -11,6 +9,9 @@ namespace OrleansEvents.Api.Sse;
 /// </summary>
 internal abstract class SseOutput : IBufferWriter<byte>
 {
+    /// <summary>Whether the connection is the web server's no more: the request may end before the response.</summary>
+    public abstract bool OutlivesRequest { get; }
+
     /// <summary>Bytes that wait for a flush.</summary>
     public abstract long Unflushed { get; }
 
@@ -19,6 +20,12 @@ internal abstract class SseOutput : IBufferWriter<byte>
 
     /// <summary>Bytes taken since the beginning.</summary>
     public abstract long Taken { get; }
+
+    /// <summary>Whether the client has gone, or the connection was cut.</summary>
+    public abstract bool IsGone { get; }
+
+    /// <summary>Signals <see cref="Signals.Closed"/> once it is gone.</summary>
+    public abstract void Watch(SseConnection connection);
 
     public abstract Memory<byte> GetMemory(int sizeHint = 0);
 
@@ -32,61 +39,9 @@ internal abstract class SseOutput : IBufferWriter<byte>
     /// <summary>Sends what waits; false when the connection is closed.</summary>
     public abstract ValueTask<bool> Flush();
 
-    /// <summary>Ends the response.</summary>
+    /// <summary>Cuts the connection; not after <see cref="Complete"/>.</summary>
+    public abstract void Abort();
+
+    /// <summary>Ends the response, and the watch.</summary>
     public abstract void Complete();
-}
-
-/// <summary>Through the web server's own pipe: whatever the protocol.</summary>
-/// <param name="pipe">The response's.</param>
-/// <param name="records">Where HTTP/1.1 is encrypted: what its records are gathered in.</param>
-internal sealed class PipeOutput(PipeWriter pipe, HeldOutput? records = null) : SseOutput
-{
-    private long _taken;
-
-    public override long Unflushed => pipe.UnflushedBytes;
-
-    public override bool IsBlocked => false;
-
-    public override long Taken => _taken;
-
-    public override Memory<byte> GetMemory(int sizeHint = 0) => pipe.GetMemory(sizeHint);
-
-    public override Span<byte> GetSpan(int sizeHint = 0) => pipe.GetSpan(sizeHint);
-
-    public override void Advance(int count)
-    {
-        _taken += count;
-        pipe.Advance(count);
-    }
-
-    public override int Take(in FeedBlock block)
-    {
-        this.Write(block.Frames);
-        return block.Count;
-    }
-
-    public override ValueTask<bool> Flush()
-    {
-        records?.Gather();
-        var flushing = pipe.FlushAsync();
-        if (!flushing.IsCompletedSuccessfully) return Wait(flushing);
-        var isTaken = IsTaken(flushing.Result);
-        if (records is null || !isTaken) return ValueTask.FromResult(isTaken);
-        var sending = records.FlushTogether();
-        return sending.IsCompletedSuccessfully ? ValueTask.FromResult(IsTaken(sending.Result)) : Wait(sending);
-    }
-
-    public override void Complete()
-    {
-        // The server ends the response when the handler returns.
-    }
-
-    private static bool IsTaken(FlushResult flushed) => !flushed.IsCompleted && !flushed.IsCanceled;
-
-    private async ValueTask<bool> Wait(ValueTask<FlushResult> flushing)
-    {
-        records?.Scatter();
-        var isTaken = IsTaken(await flushing);
-        return isTaken && (records is null || IsTaken(await records.FlushTogether()));
-    }
 }

@@ -77,6 +77,29 @@ internal sealed class RawConnection : IDisposable
         return Encoding.UTF8.GetString([.. line]).TrimEnd('\r');
     }
 
+    /// <summary>Reads to the line that contains it.</summary>
+    public async Task ReadUntil(string part)
+    {
+        while (await ReadLine() is { } line)
+            if (line.Contains(part, StringComparison.Ordinal)) return;
+        throw new IOException($"The answer ended before {part}");
+    }
+
+    /// <summary>Bytes until the server closes the connection, however it does.</summary>
+    public async Task<int> BytesToEnd()
+    {
+        var count = 0;
+        try
+        {
+            while (await ReadByte() >= 0) count++;
+        }
+        catch (IOException)
+        {
+            // Reset.
+        }
+        return count;
+    }
+
     /// <summary>Says that nothing more will be sent, and goes on reading.</summary>
     public void EndSending() => _client.Client.Shutdown(SocketShutdown.Send);
 

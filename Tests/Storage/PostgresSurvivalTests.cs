@@ -11,7 +11,7 @@ namespace OrleansEvents.Tests.Storage;
 public sealed class PostgresSurvivalTests : IAsyncLifetime
 {
     // Statement, cancelling and connecting, with room for a busy machine.
-    private static readonly TimeSpan s_answersWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_answersWithin = TimeSpan.FromSeconds(90);
 
     private PostgresMachine _machine = null!;
     private PostgresEventLog _log = null!;
