@@ -9,6 +9,7 @@ internal static class EventIds
     public const int StorageFailed = 2003;
     public const int SubscriberDeaf = 2004;
     public const int StreamMoved = 2005;
+    public const int NotWarm = 2006;
     public const int TapDeaf = 2010;
     public const int TapNotRenewed = 2011;
     public const int PatternsNotWatched = 2020;

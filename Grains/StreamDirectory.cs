@@ -12,6 +12,9 @@ internal sealed class StreamDirectory(IGrainFactory grains)
 
     private const int MostInWord = 256;
 
+    /// <summary>Whether a stream is the nodes' own: it is not shown, said or counted.</summary>
+    public static bool IsInternal(string stream) => stream is Name or WarmUp.Name;
+
     private readonly Lock _lock = new();
     private readonly Queue<NewEvent> _waiting = [];
     private bool _isSaying;

@@ -190,7 +190,7 @@ internal sealed partial class StreamGrain
         Used();
         Opened(logger, _name, opened.Created, opened.Closed is not null || opened.Created, _feed.Count);
         Turned();
-        if (_name == StreamDirectory.Name) return;
+        if (StreamDirectory.IsInternal(_name)) return;
         context.Owned.Add(_name, this);
         NoteMove(opened);
         context.Directory.Announce(_name);

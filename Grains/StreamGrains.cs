@@ -21,6 +21,7 @@ public static class StreamGrains
         services.AddSingleton(provider => new HandOver(provider.GetRequiredService<OwnedStreams>(),
             provider.GetRequiredService<ISiloStatusOracle>(),
             provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.TryAddSingleton<WarmUp>();
         services.TryAddSingleton(provider => new Alarms(provider.GetService<TimeProvider>() ?? TimeProvider.System));
         services.AddSingleton(provider => new SubscriberGrainContext(
             provider.GetRequiredService<IEventLog>(),

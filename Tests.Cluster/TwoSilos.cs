@@ -72,6 +72,9 @@ public sealed class TwoSilos : IAsyncLifetime
     {
         var builder = new InProcessTestClusterBuilder(2);
         builder.Options.ConfigureFileLogging = false;
+#pragma warning disable ORLEANSEXP003 // As nodes do.
+        builder.Options.UseDistributedGrainDirectory = true;
+#pragma warning restore ORLEANSEXP003
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddSingleton(_log);
@@ -83,6 +86,7 @@ public sealed class TwoSilos : IAsyncLifetime
                 ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME));
             silo.AddEventStreams(Bridge);
             silo.Services.AddSingleton<IOutgoingGrainCallFilter>(Calls);
+            silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
             if (QuickDetection)
                 silo.Configure<ClusterMembershipOptions>(membership =>
                 {

@@ -62,6 +62,10 @@ internal sealed class ClusterOptions
         Unit = "seconds", Min = 1, Max = 3600)]
     public TimeSpan JoinTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    [Setting("longest that a node goes a stream's ways for practice before it is ready; 0: it does not",
+        Unit = "seconds", Max = 600)]
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(5);
+
     [Setting("longest that a call to another node may take", Unit = "seconds", Min = 1, Max = 600)]
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(6);
 

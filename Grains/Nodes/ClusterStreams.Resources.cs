@@ -29,7 +29,7 @@ public sealed partial class ClusterStreams
         try
         {
             var stored = await _context.Log.List(prefix, after, limit + 1);
-            return new StreamPage([.. stored.Take(limit).Where(each => each.Name != StreamDirectory.Name)
+            return new StreamPage([.. stored.Take(limit).Where(each => !StreamDirectory.IsInternal(each.Name))
                 .Select(Summarise)], stored.Count > limit);
         }
         catch (LogUnavailableException)

@@ -22,11 +22,13 @@ internal static partial class Transient
     public static bool WasNotDelivered(Exception exception) =>
         exception is OrleansMessageRejectionException and not SiloUnavailableException;
 
-    /// <summary>Waits before a call is tried again: shortly at first, for an owner that only moves.</summary>
+    /// <summary>Waits before a call is tried again: shortly at first, for an owner that only moves. That takes some
+    /// tens of milliseconds, and whoever doubled its waits would miss the end of it by as long.</summary>
     public static Task Pause(this NodeContext context, int failures)
     {
         var most = context.Options.RetryEvery;
-        var wait = TimeSpan.FromMilliseconds(5 << Math.Min(failures, 10));
+        var wait = TimeSpan.FromMilliseconds(
+            failures < 8 ? Math.Min(5 << failures, 20) : 100 << Math.Min(failures - 8, 8));
         return Task.Delay(wait < most ? wait : most, context.Time);
     }
 

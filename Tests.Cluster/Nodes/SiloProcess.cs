@@ -34,6 +34,12 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
         typeof(SiloHost).Assembly.Location, ["--urls", "http://127.0.0.1:0", "--silo-port", "0", "--gateway-port", "0",
             "--Logging:LogLevel:OrleansEvents.Grains", "Debug", .. options]));
 
+    /// <summary>Starts it in a network of its own, and does not wait.</summary>
+    public static SiloProcess SpawnIn((string Network, string Address) place, params string[] options) =>
+        new(ServerProcess.SpawnIn(place.Network, typeof(SiloHost).Assembly.Location, ["--urls",
+            $"http://{place.Address}:0", "--silo-port", "11111", "--gateway-port", "30000", "--advertise",
+            place.Address, "--Logging:LogLevel:OrleansEvents.Grains", "Debug", .. options]));
+
     public async Task IsReady()
     {
         await process.ListensAsync();
@@ -45,6 +51,10 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
     /// <summary>Whether it has opened a stream since it began, by its log. Others may have since.</summary>
     public bool HasOpened(string stream) =>
         Log.Any(line => Opened().Match(line) is { Success: true } match && match.Groups[1].Value == stream);
+
+    /// <summary>Whether it has closed a stream since it began, by its log.</summary>
+    public bool HasClosed(string stream) =>
+        Log.Any(line => Closed().Match(line) is { Success: true } match && match.Groups[1].Value == stream);
 
     /// <summary>kill -9.</summary>
     public Task Kill() => process.KillAsync();
@@ -65,4 +75,7 @@ internal sealed partial class SiloProcess(ServerProcess process) : IAsyncDisposa
 
     [GeneratedRegex(@"\[2000\] Stream (\S+) opened")]
     private static partial Regex Opened();
+
+    [GeneratedRegex(@"\[2001\] Stream (\S+) closed")]
+    private static partial Regex Closed();
 }

@@ -63,9 +63,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     /// <summary>Starts a program that says where it listens as the server does, and does not wait.</summary>
     public static ServerProcess SpawnProgram(string program, string[] arguments,
+        params (string Name, string Value)[] environment) => SpawnIn(null, program, arguments, environment);
+
+    /// <summary>The same in a network of its own, or where this process is.</summary>
+    public static ServerProcess SpawnIn(string? network, string program, string[] arguments,
         params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        // It becomes the program: it has its id.
+        var start = new ProcessStartInfo(network is null ? dotnet : "ip",
+            network is null ? [] : ["netns", "exec", network, dotnet])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

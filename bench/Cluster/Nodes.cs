@@ -63,7 +63,8 @@ internal sealed partial class Nodes(string connection) : IAsyncDisposable
 
     private async Task<ServerProcess> StartOne()
     {
-        var node = ServerProcess.SpawnProgram(typeof(SiloHost).Assembly.Location,
+        var program = Environment.GetEnvironmentVariable("NODE") ?? typeof(SiloHost).Assembly.Location;
+        var node = ServerProcess.SpawnProgram(program,
             ["--urls", "http://127.0.0.1:0", "--silo-port", "0", "--gateway-port", "0", "--postgres", connection,
             "--Logging:LogLevel:OrleansEvents.Grains", "Debug"]);
         await node.ListensAsync();

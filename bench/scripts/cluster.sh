@@ -13,6 +13,18 @@ has_cluster() {
     return "$cluster_can"
 }
 
+# Nodes that come and go are the program as it is deployed; NODE names another.
+publish_node() {
+    [ -z "${NODE:-}" ] || return 0
+    export NODE=$out/node/OrleansEvents.Silo.dll
+    [ "$BUILD" = yes ] || return 0
+    say "publishing Silo"
+    dotnet publish "$root/Silo/Silo.csproj" -c Release -o "$out/node" -v q --nologo -maxcpucount:1 \
+        >"$scratch/build.log" 2>&1 && return
+    cat "$scratch/build.log" >&2
+    exit 1
+}
+
 build_cluster() {
     if [ -n "${cluster_postgres:-}" ]; then
         postgres=$cluster_postgres
@@ -20,7 +32,7 @@ build_cluster() {
     fi
     build_project bench/Cluster/Cluster.csproj
     build_project bench/Durable/Durable.csproj
-    build_project Silo/Silo.csproj
+    publish_node
     build_server
     build_load
     scratch_postgres=$(mktemp -d)
