@@ -31,9 +31,9 @@ secured() {
     esac
 }
 
-# After the events, quiet again for as long as before.
+# After the events, quiet again for as long as before: longer than it takes a process at rest to give memory back.
 measure_memory() {
-    local idle=3
+    local idle=5
     [ "$4" = all ] || idle=0
     # shellcheck disable=SC2046
     WARMUP=0 MEASURE=$((idle + 1)) measure p4 "$1" "$2" "$4" --connections "$3" --idle $idle --rate 5 \
@@ -54,7 +54,7 @@ report_p4() {
     echo "## P4: memory of a connection, $MEMORY_CONNECTIONS on one stream"
     describe_machine
     echo
-    echo "| | server | kB a connection, idle | after 5 events a second for 4 s |"
+    echo "| | server | kB a connection, idle | after 5 events a second for 6 s |"
     echo "| --- | --- | ---: | ---: |"
     for kind in plain http2 tls tls-http2; do for name in ours nchan peer; do
         [ -f "$(runs p4 $name $kind)" ] || continue
