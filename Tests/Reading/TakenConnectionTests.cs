@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using OrleansEvents.Tests.Http;
 using Xunit;
@@ -15,18 +16,9 @@ public sealed class TakenConnectionTests
     {
         await using var server = await TestServer.Start([.. s_plain, "--Limits:Connections", "2"]);
         using var first = await Reading(server);
-        using (var second = await Reading(server))
-        {
-            using var third = await server.Connect();
-            Assert.Equal(0, await third.BytesToEnd());
-        }
+        using (var second = await Reading(server)) Assert.Equal(0, await BytesOfAnother(server));
         await server.Left(1);
-        await Given.Until(async () =>
-        {
-            using var another = await server.Connect();
-            await another.Request("GET", "/healthz", headers: "Connection: close\r\n");
-            return await another.BytesToEnd() > 0;
-        });
+        await Given.Until(async () => await BytesOfAnother(server) > 0);
     }
 
     [Fact]
@@ -103,6 +95,22 @@ public sealed class TakenConnectionTests
         });
         await server.Stop();
         Assert.Empty(connections.All);
+    }
+
+    /// <summary>What a connection is sent; nothing where it is closed at once, even before it is known to be
+    /// open.</summary>
+    private static async Task<int> BytesOfAnother(TestServer server)
+    {
+        try
+        {
+            using var another = await server.Connect();
+            await another.Request("GET", "/healthz", headers: "Connection: close\r\n");
+            return await another.BytesToEnd();
+        }
+        catch (Exception closed) when (closed is SocketException or IOException)
+        {
+            return 0;
+        }
     }
 
     private static async Task<RawConnection> Reading(TestServer server)
