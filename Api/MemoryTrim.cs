@@ -24,7 +24,9 @@ internal sealed partial class MemoryTrim(OperationsOptions options, ServerMeter 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (options.TrimAfter == TimeSpan.Zero) return;
-        using var timer = new PeriodicTimer(options.TrimAfter / Looks, time);
+        // A timer's least is a millisecond.
+        var every = TimeSpan.FromMilliseconds(Math.Max(1, options.TrimAfter.TotalMilliseconds / Looks));
+        using var timer = new PeriodicTimer(every, time);
         var (allocatedThen, usedThen, doneThen, sinceThen, rested) = (0L, TimeSpan.Zero, 0L, time.GetTimestamp(), 0);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {

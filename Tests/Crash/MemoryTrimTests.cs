@@ -33,6 +33,16 @@ public sealed class MemoryTrimTests
     }
 
     [Fact]
+    public async Task The_shortest_time_of_rest_is_borne()
+    {
+        using var folder = new DataFolder();
+        await using var server = await ServerProcess.StartAsync(folder.Path,
+            "--Logging:LogLevel:OrleansEvents.Api.MemoryTrim", "Debug", "--Operations:TrimAfter", "0.001");
+        await ReadAndLeave(server, Readers);
+        await Trimmed(server, 1);
+    }
+
+    [Fact]
     public async Task No_descriptor_stays_when_readers_have_left()
     {
         using var folder = new DataFolder();
