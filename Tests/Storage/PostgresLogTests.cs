@@ -6,24 +6,9 @@ using Xunit;
 namespace OrleansEvents.Tests.Storage;
 
 /// <summary>What is PostgreSQL's own: groups, fences that hold against a process that was stopped, failures.</summary>
-public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
+public sealed class PostgresLogTests(PostgresServer server) : PostgresLogOnSchema(server)
 {
-    private PostgresOptions _options = null!;
-    private PostgresEventLog _log = null!;
     private ulong _epoch;
-
-    public async ValueTask InitializeAsync()
-    {
-        _options = await server.NewSchema();
-        _log = PostgresEventLog.Start(_options);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_log is null) return;
-        await _log.DisposeAsync();
-        await PostgresServer.Drop(_options);
-    }
 
     [Fact]
     public async Task All_appends_that_wait_for_a_writer_are_one_transaction_over_all_streams()
@@ -39,8 +24,8 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         await Task.WhenAll([.. stopped, .. waiting]);
 
         // A row says which transaction wrote it.
-        Assert.Equal(4L, await PostgresServer.Execute(_options, "SELECT count(DISTINCT xmin::text) FROM runs"));
-        Assert.Equal(122L, await PostgresServer.Execute(_options, "SELECT count(*) FROM runs"));
+        Assert.Equal(4L, await PostgresServer.Execute(Options, "SELECT count(DISTINCT xmin::text) FROM runs"));
+        Assert.Equal(122L, await PostgresServer.Execute(Options, "SELECT count(*) FROM runs"));
     }
 
     [Fact]
@@ -52,7 +37,7 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         await UntilWaiting(2);
         var before = Append(handle, 2);
         using var ring = new EventRun();
-        var closing = _log.Close(handle, new GracefulClose(2, 0, ring));
+        var closing = Log.Close(handle, new GracefulClose(2, 0, ring));
         var after = Append(handle, 3);
         await holder.Rollback();
 
@@ -72,7 +57,7 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         await holder.Commit();
 
         await Assert.ThrowsAsync<LogFencedException>(() => late);
-        using var stored = await _log.Read(old.Id, 0, 10, int.MaxValue);
+        using var stored = await Log.Read(old.Id, 0, 10, int.MaxValue);
         Assert.Equal([1], TestRuns.Seqs(stored));
     }
 
@@ -88,12 +73,12 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
             INSERT INTO runs(stream, first, last, appended, count, critical, bytes, slots, frames)
             SELECT stream, 2, 2, appended, count, critical, bytes, slots, frames FROM runs WHERE stream = {handle.Id}
             """);
-        var reopening = _log.Reopen(handle, ++_epoch, confirmed: 1, next: 10);
+        var reopening = Log.Reopen(handle, ++_epoch, confirmed: 1, next: 10);
         await UntilWaiting(1);
         await zombie.Commit();
         await reopening;
 
-        Assert.Equal(1L, await PostgresServer.Execute(_options, "SELECT count(*) FROM runs"));
+        Assert.Equal(1L, await PostgresServer.Execute(Options, "SELECT count(*) FROM runs"));
     }
 
     [Fact]
@@ -101,7 +86,7 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
     {
         var handle = await Open("orders");
         await Append(handle, 1, 2);
-        await PostgresServer.Execute(_options, "UPDATE runs SET first = 3, last = 4");
+        await PostgresServer.Execute(Options, "UPDATE runs SET first = 3, last = 4");
         await Assert.ThrowsAsync<LogUnavailableException>(() => Append(handle, 3));
         await Append(await Open("other"), 1);
     }
@@ -131,7 +116,7 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         {
             var lost = Append(handle, 1);
             await UntilWaiting(1);
-            await PostgresServer.Execute(_options, $"""
+            await PostgresServer.Execute(Options, $"""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE wait_event_type = 'Lock'
                     AND pid IN (SELECT pid FROM pg_locks WHERE relation = '{Schema}.owners'::regclass)
@@ -140,7 +125,7 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
             await holder.Rollback();
         }
         await Append(handle, 1);
-        await _log.Probe();
+        await Log.Probe();
     }
 
     [Fact]
@@ -148,10 +133,10 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
     {
         var handle = await Open("orders");
         var writes = Enumerable.Range(1, 100).Select(seq => Append(handle, seq)).ToArray();
-        await _log.DisposeAsync();
+        await Log.DisposeAsync();
         await Task.WhenAll(writes);
         await Assert.ThrowsAsync<LogUnavailableException>(() => Append(handle, 101));
-        await Assert.ThrowsAsync<LogUnavailableException>(() => _log.Read(handle.Id, 0, 1, 1));
+        await Assert.ThrowsAsync<LogUnavailableException>(() => Log.Read(handle.Id, 0, 1, 1));
     }
 
     [Fact]
@@ -160,18 +145,18 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         var (trimmed, deleted) = (await Open("trimmed"), await Open("deleted"));
         foreach (var handle in new[] { trimmed, deleted })
             await Task.WhenAll(Enumerable.Range(1, 2500).Select(seq => Append(handle, seq)));
-        await _log.Trim(trimmed, 2499, 0);
-        using (var run = await _log.Read(trimmed.Id, 0, 10, int.MaxValue)) Assert.Equal(2500, run.First);
+        await Log.Trim(trimmed, 2499, 0);
+        using (var run = await Log.Read(trimmed.Id, 0, 10, int.MaxValue)) Assert.Equal(2500, run.First);
 
-        await _log.Delete(deleted, 0);
+        await Log.Delete(deleted, 0);
         await Until("SELECT count(*) FROM purges", 0);
-        Assert.Equal(1L, await PostgresServer.Execute(_options, "SELECT count(*) FROM runs"));
+        Assert.Equal(1L, await PostgresServer.Execute(Options, "SELECT count(*) FROM runs"));
     }
 
     [Fact]
     public async Task Servers_that_start_together_make_the_tables_once()
     {
-        var options = await server.NewSchema();
+        var options = await Server.NewSchema();
         var logs = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ =>
             Task.Factory.StartNew(() => PostgresEventLog.Start(options), TaskCreationOptions.LongRunning)));
         Assert.Single(logs, log => log.Found.EndsWith("made now", StringComparison.Ordinal));
@@ -182,8 +167,8 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task Tables_of_a_newer_version_are_refused()
     {
-        await PostgresServer.Execute(_options, "INSERT INTO versions VALUES(99)");
-        var refused = Assert.Throws<LogRefusedException>(() => PostgresEventLog.Start(_options));
+        await PostgresServer.Execute(Options, "INSERT INTO versions VALUES(99)");
+        var refused = Assert.Throws<LogRefusedException>(() => PostgresEventLog.Start(Options));
         Assert.StartsWith("The database has version 99", refused.Message, StringComparison.Ordinal);
     }
 
@@ -199,19 +184,19 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
         Assert.DoesNotContain('\n', refused.Message);
     }
 
-    private string Schema => new NpgsqlConnectionStringBuilder(_options.Connection).SearchPath!;
+    private string Schema => new NpgsqlConnectionStringBuilder(Options.Connection).SearchPath!;
 
     private async Task<LogHandle> Open(string stream) =>
-        (await _log.Open(stream, Interlocked.Increment(ref _epoch), create: true, 0))!.Handle;
+        (await Log.Open(stream, Interlocked.Increment(ref _epoch), create: true, 0))!.Handle;
 
     private async Task Append(LogHandle handle, params long[] seqs)
     {
         using var run = TestRuns.Of(seqs);
-        await _log.Append(handle, [run], []);
+        await Log.Append(handle, [run], []);
     }
 
     private Task Save(LogHandle handle, string subscriber) =>
-        _log.SaveSubscriber(handle, new SubscriberWrite(subscriber, new byte[1]));
+        Log.SaveSubscriber(handle, new SubscriberWrite(subscriber, new byte[1]));
 
     private Task UntilWaiting(int writers) => Until($"""
         SELECT count(DISTINCT pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
@@ -221,14 +206,14 @@ public sealed class PostgresLogTests(PostgresServer server) : IAsyncLifetime
     private async Task Until(string sql, long answer)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (await PostgresServer.Execute(_options, sql) is not long found || found != answer)
+        while (await PostgresServer.Execute(Options, sql) is not long found || found != answer)
             await Task.Delay(10, limit.Token);
     }
 
     /// <summary>A transaction of somebody else that holds the rows of streams.</summary>
     private async Task<Holder> Hold(params long[] ids)
     {
-        var holder = await Holder.Begin(_options);
+        var holder = await Holder.Begin(Options);
         foreach (var id in ids) await holder.Run($"SELECT id FROM streams WHERE id = {id} FOR UPDATE");
         return holder;
     }

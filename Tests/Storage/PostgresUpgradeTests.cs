@@ -7,7 +7,7 @@ namespace OrleansEvents.Tests.Storage;
 
 /// <summary>Tables of the version before, and servers of the version before on the tables of this one, as in a rolling
 /// upgrade: what they wrote and write counts, and they are fenced and fence as ever.</summary>
-public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
+public sealed class PostgresUpgradeTests(PostgresServer server) : PostgresLogOnSchema(server)
 {
     private const string ToVersion2 = """
         DROP TRIGGER taken_as_before ON streams;
@@ -19,39 +19,24 @@ public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
         DELETE FROM versions WHERE version = 3
         """;
 
-    private PostgresOptions _options = null!;
-    private PostgresEventLog _log = null!;
     private ulong _epoch;
-
-    public async ValueTask InitializeAsync()
-    {
-        _options = await server.NewSchema();
-        _log = PostgresEventLog.Start(_options);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_log is null) return;
-        await _log.DisposeAsync();
-        await PostgresServer.Drop(_options);
-    }
 
     [Fact]
     public async Task Events_and_keys_of_the_version_before_are_kept()
     {
         var handle = await Open();
         await Append(handle, 1, key: null);
-        await _log.DisposeAsync();
+        await Log.DisposeAsync();
         await Run(ToVersion2);
         await Run($"INSERT INTO keys VALUES({handle.Id}, 1, 5000, 7, '\\x{new string('0', 32)}', 'old'::bytea)");
 
-        _log = PostgresEventLog.Start(_options);
-        Assert.EndsWith("taken from version 2 to 3", _log.Found, StringComparison.Ordinal);
-        var opened = (await _log.Open("orders", ++_epoch, create: false, 0))!;
+        Log = PostgresEventLog.Start(Options);
+        Assert.EndsWith("taken from version 2 to 3", Log.Found, StringComparison.Ordinal);
+        var opened = (await Log.Open("orders", ++_epoch, create: false, 0))!;
         Assert.Equal(1, Assert.Single(opened.Extents).First);
         Assert.Equal(new LogKey("old", 0, 7, 1, 5000), Assert.Single(opened.Keys));
         await Append(opened.Handle, opened.Epochs[^1].First, "new");
-        Assert.Equal(["old", "new"], (await _log.Open("orders", ++_epoch, false, 0))!.Keys.Select(key => key.Key));
+        Assert.Equal(["old", "new"], (await Log.Open("orders", ++_epoch, false, 0))!.Keys.Select(key => key.Key));
     }
 
     [Fact]
@@ -61,7 +46,7 @@ public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
         await Append(handle, 1, "ä/1");
         await Append(handle, 2, "trimmed");
         await Append(handle, 3, "k3");
-        await _log.Trim(handle, 2, 0);
+        await Log.Trim(handle, 2, 0);
         await TakeAsBefore(handle, 4711);
 
         await Assert.ThrowsAsync<LogFencedException>(() => Append(handle, 4, key: null));
@@ -81,7 +66,7 @@ public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
         await Append(handle, 1, "again");
         await TakeAsBefore(handle, 4711);
         Assert.Equal(1L, await AppendAsBefore(handle.Id, 4711, 200, "again"));
-        var opened = (await _log.Open("orders", ++_epoch, create: false, 0))!;
+        var opened = (await Log.Open("orders", ++_epoch, create: false, 0))!;
         Assert.Equal(0L, await AppendAsBefore(handle.Id, 4711, 300, "late"));
 
         Assert.Equal([1, 200], opened.Extents.Select(each => each.First));
@@ -92,12 +77,12 @@ public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
     private const string KeyHash = "2a000000000000000000000000000000";
 
     private async Task<LogHandle> Open(string stream = "orders") =>
-        (await _log.Open(stream, ++_epoch, create: true, 0))!.Handle;
+        (await Log.Open(stream, ++_epoch, create: true, 0))!.Handle;
 
     private async Task Append(LogHandle handle, long seq, string? key)
     {
         using var run = TestRuns.Of(seq);
-        await _log.Append(handle, [run], key is null ? [] : [new LogKey(key, 42, handle.Epoch, seq, 9000)]);
+        await Log.Append(handle, [run], key is null ? [] : [new LogKey(key, 42, handle.Epoch, seq, 9000)]);
     }
 
     /// <summary>As that version opens what was not closed.</summary>
@@ -128,5 +113,5 @@ public sealed class PostgresUpgradeTests(PostgresServer server) : IAsyncLifetime
         SELECT count(*) FROM held
         """);
 
-    private Task<object?> Run(string sql) => PostgresServer.Execute(_options, sql);
+    private Task<object?> Run(string sql) => PostgresServer.Execute(Options, sql);
 }
